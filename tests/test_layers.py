@@ -1,0 +1,95 @@
+"""The layer rule: imports go downwards only, and `attn` needs four packages."""
+
+import ast
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# Lowest first. A module may import its own layer and the layers before it.
+LAYERS = (
+    ("attn.shapes", "attn.numerics"),
+    ("attn.spec",),
+    ("attn.backends", "attn.recurrent"),
+    ("attn.heads", "attn.memory"),
+    ("attn.mixers",),
+    ("attn.modules",),
+    ("attn",),
+    ("experiments",),
+)
+LIBRARY_MAY_IMPORT = {"attn", "jax", "flax", "chex", "numpy", *sys.stdlib_module_names}
+
+
+def layer_of(module: str) -> int | None:
+    """Index of the layer whose longest prefix matches `module`, None outside."""
+    best, found = "", None
+    for index, names in enumerate(LAYERS):
+        for name in names:
+            inside = module == name or module.startswith(name + ".")
+            if inside and len(name) > len(best):
+                best, found = name, index
+    return found
+
+
+def imports_of(path: pathlib.Path) -> list[tuple[int, str]]:
+    """(line, absolute module) of every import in a file, nested ones included."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            base = node.module or ""
+            # `from attn import shapes` names a module; `from attn.shapes import f` not.
+            for alias in node.names:
+                deeper = f"{base}.{alias.name}"
+                found.append((node.lineno, deeper if is_module(deeper) else base))
+    return found
+
+
+def is_module(name: str) -> bool:
+    path = ROOT / name.replace(".", "/")
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+def module_name(path: pathlib.Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def sources() -> list[pathlib.Path]:
+    return sorted([*ROOT.glob("attn/**/*.py"), *ROOT.glob("experiments/**/*.py")])
+
+
+def upward_imports(path: pathlib.Path, imports: list[tuple[int, str]]) -> list[str]:
+    own = layer_of(module_name(path))
+    assert own is not None, f"{path}: in no layer; add it to LAYERS"
+    return [
+        f"{path}:{line}: {module_name(path)} imports {name}, a layer above it"
+        for line, name in imports
+        if (layer := layer_of(name)) is not None and layer > own
+    ]
+
+
+@pytest.mark.parametrize("path", sources(), ids=module_name)
+def test_imports_go_downwards(path):
+    assert not upward_imports(path, imports_of(path))
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("attn/**/*.py")), ids=module_name)
+def test_the_library_needs_four_packages(path):
+    foreign = [
+        f"{path}:{line}: imports {name}"
+        for line, name in imports_of(path)
+        if name.split(".")[0] not in LIBRARY_MAY_IMPORT
+    ]
+    assert not foreign
+
+
+def test_the_rule_finds_an_offender():
+    path = ROOT / "attn" / "shapes.py"
+    assert upward_imports(path, [(1, "attn.heads"), (2, "jax")]) == [
+        f"{path}:1: attn.shapes imports attn.heads, a layer above it"
+    ]
