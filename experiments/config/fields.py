@@ -1,0 +1,112 @@
+"""The kinds of value a config field can have, each with the words that explain it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+
+from experiments.config.durations import Duration, parse_duration
+from experiments.config.errors import nearest
+
+
+class Says(str):
+    """What a fault says was expected, `a whole number of at least 1`."""
+
+
+LONGEST = 10_000  # characters of a text value
+LARGEST = 2**31 - 1  # a JAX int32
+
+Count = Annotated[
+    int,
+    Field(strict=True, ge=1, le=LARGEST),
+    Says("a whole number of at least 1"),
+]
+Seed = Annotated[
+    int,
+    Field(strict=True, ge=0, le=LARGEST),
+    Says(f"a whole number from 0 to {LARGEST}"),
+]
+Positive = Annotated[
+    float, Field(strict=True, gt=0, allow_inf_nan=False), Says("a number above 0")
+]
+NotNegative = Annotated[
+    float, Field(strict=True, ge=0, allow_inf_nan=False), Says("a number of at least 0")
+]
+Rate = Annotated[
+    float, Field(strict=True, ge=0, lt=1), Says("a number from 0 to below 1")
+]
+Share = Annotated[float, Field(strict=True, ge=0, le=1), Says("a number from 0 to 1")]
+Fraction = Annotated[
+    float, Field(strict=True, gt=0, lt=1), Says("a number between 0 and 1")
+]
+Flag = Annotated[bool, Field(strict=True), Says("true or false")]
+Text = Annotated[str, Field(strict=True, max_length=LONGEST), Says("text")]
+Path = Annotated[
+    str,
+    Field(strict=True, min_length=1, max_length=4096, pattern=r"^[^\x00]*$"),
+    Says("a path"),
+]
+Name = Annotated[
+    str,
+    Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"),
+    Says("a name of letters, digits, `_`, `.` and `-` (64 at most, no slash)"),
+]
+Betas = Annotated[
+    tuple[Rate, Rate],
+    Says("a list of two numbers from 0 to below 1, such as [0.9, 0.95]"),
+]
+Tags = Annotated[tuple[Name, ...], Says("a list of names, such as [tiny, baseline]")]
+
+
+def notation(of: str, example: str) -> Any:
+    """A text in the notation of pieces; its meaning is checked by `attn.parse`."""
+    says = Says(f"the notation of {of}, such as `{example}`")
+    return Annotated[str, Field(strict=True, min_length=1, max_length=LONGEST), says]
+
+
+def choice(table: Mapping[str, str]) -> Any:
+    """One name of a table; another one is told its nearest."""
+
+    def known(name: str) -> str:
+        if name not in table:
+            close = nearest(name, table)
+            raise ValueError(f"Did you mean `{close}`?" if close else "")
+        return name
+
+    says = Says("one of " + ", ".join(table))
+    return Annotated[str, Field(strict=True), AfterValidator(known), says]
+
+
+def lasting(*units: str, positive: bool = True) -> Any:
+    """A duration in some of the units steps, tokens, % and clock (s, min, h)."""
+    examples = {"steps": "2000steps", "tokens": "2e6tokens", "%": "10%", "min": "5min"}
+    said = [examples[unit] for unit in units]
+    listed = ", ".join(said[:-1]) + f" or {said[-1]}" if said[1:] else said[0]
+    allowed = {*units, "s", "h"} if "min" in units else set(units)
+
+    def check(value: object) -> Duration:
+        found = parse_duration(value)
+        if isinstance(value, int) and "steps" not in units:
+            raise ValueError("it needs a unit")
+        if found.unit not in allowed:
+            raise ValueError(_other_unit(found.unit))
+        if found.amount < positive:
+            _refuse_small(found)
+        if found.unit == "%" and found.amount > 100:
+            raise ValueError("that is more than the whole run")
+        return found
+
+    kind = "a duration above 0" if positive else "a duration"
+    says = Says(f"{kind}, such as {listed}")
+    return Annotated[Duration, BeforeValidator(check), PlainSerializer(str), says]
+
+
+def _refuse_small(found: Duration) -> None:
+    if found.amount == 0 or found.unit in ("steps", "tokens"):
+        raise ValueError("")
+
+
+def _other_unit(unit: str) -> str:
+    if unit in ("s", "min", "h"):
+        return "clock time would make the result depend on the machine's speed"
+    return "a share of the run means nothing here" if unit == "%" else f"not in {unit}"

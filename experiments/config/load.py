@@ -1,0 +1,81 @@
+"""From files and overrides to one frozen `Config`, or to all its faults at once."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import ValidationError
+
+from experiments.config.errors import ConfigError, Fault
+from experiments.config.layers import Layers
+from experiments.config.origin import Origins, Path
+from experiments.config.paths import fields, is_section, unknown_key, wrong_value
+from experiments.config.resolve import check
+from experiments.config.schema import Config, Section
+
+
+def load(path: str | os.PathLike | None, overrides: Sequence[str] = ()) -> Config:
+    """Reads a config file, its parents and the overrides.
+
+    Args:
+      path: the YAML file; None starts from the defaults.
+      overrides: `key=value` texts in dotted notation; later ones win.
+
+    Returns:
+      The frozen config. It remembers where each value was written.
+
+    Raises:
+      ConfigError: with one line for each fault found.
+    """
+    layers = Layers("config" if path is None else os.fspath(path))
+    if path is not None:
+        layers.add_file(FilePath(path))
+    for text in overrides:
+        layers.add_override(text)
+    return _validated(layers)
+
+
+def _validated(layers: Layers) -> Config:
+    try:
+        config = Config.model_validate(_without_empty_sections(layers.data))
+    except ValidationError as error:
+        found = [_fault(each, layers) for each in error.errors()]
+        raise ConfigError([*layers.faults, *found]) from None
+    _attach(config, layers.origins, ())
+    if faults := [*layers.faults, *(() if layers.faults else check(config))]:
+        raise ConfigError(faults)
+    return config
+
+
+def _without_empty_sections(data: dict[str, Any], at: Path = ()) -> dict[str, Any]:
+    """A section with nothing below its name has all its defaults."""
+    kept = {}
+    for key, value in data.items():
+        field = fields().get((*at, key))
+        grouped = field is not None and is_section(field)
+        if grouped and isinstance(value, dict):
+            value = _without_empty_sections(value, (*at, key))
+        kept[key] = {} if grouped and value is None else value
+    return kept
+
+
+def _fault(error: Any, layers: Layers) -> Fault:
+    """One pydantic error in our words."""
+    path: Path = error["loc"]
+    if error["type"] == "extra_forbidden":
+        return layers.origins.fault(path, unknown_key(path))
+    reason = str(error.get("ctx", {}).get("error", ""))
+    got: Any = layers.data
+    for part in path:
+        got = got[part]
+    return layers.origins.fault(path, wrong_value(path, got, reason))
+
+
+def _attach(section: Section, origins: Origins, prefix: tuple[str, ...]) -> None:
+    """Lets every section know where its values were written."""
+    section._origins, section._prefix = origins, prefix
+    for key in type(section).model_fields:
+        inner = getattr(section, key)
+        if isinstance(inner, Section):
+            _attach(inner, origins, (*prefix, key))

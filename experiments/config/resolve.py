@@ -1,0 +1,212 @@
+"""What follows from a config, and which of its values cannot go together."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from experiments.config.durations import Duration
+from experiments.config.errors import Fault
+from experiments.config.origin import split
+from experiments.config.schema import Config
+
+
+@dataclass(frozen=True)
+class Derived:
+    """The numbers behind a config; steps are optimizer steps.
+
+    Args:
+      tokens_per_step: batch times context.
+      steps: length of the run.
+      tokens: tokens seen in the whole run.
+      warmup: steps until the full learning rate.
+      decay: steps of the final decay (wsd), 0 for other schedules.
+      eval_every: steps between evaluations.
+      sample_every: steps between samples, None for no samples.
+      checkpoint_every: steps between checkpoints.
+      log_every: steps between log lines.
+      budget: seconds after which it saves and stops, None for no limit.
+      microbatch: examples computed at once.
+      head_width: width of a head.
+      key_heads: key and value heads.
+      hidden: width inside the MLP.
+      source: which text, after `data.path` has had its say.
+    """
+
+    tokens_per_step: int
+    steps: int
+    tokens: int
+    warmup: int
+    decay: int
+    eval_every: int
+    sample_every: int | None
+    checkpoint_every: int
+    log_every: int
+    budget: float | None
+    microbatch: int
+    head_width: int
+    key_heads: int
+    hidden: int
+    source: str
+
+
+def resolve(config: Config) -> Derived:
+    """The numbers that follow from a config that passed `check`."""
+    model, data, schedule = config.model, config.data, config.optim.schedule
+    per_step = data.batch * data.context
+    steps = config.train.duration.steps(per_step)
+
+    def count(duration: Duration | None) -> int | None:
+        return None if duration is None else max(1, duration.steps(per_step, steps))
+
+    decay = schedule.decay or Duration(20, "%")
+    budget = config.train.budget
+    return Derived(
+        tokens_per_step=per_step,
+        steps=steps,
+        tokens=steps * per_step,
+        warmup=schedule.warmup.steps(per_step, steps),
+        decay=count(decay) if schedule.kind == "wsd" else 0,
+        eval_every=count(config.eval.every),
+        sample_every=count(config.sample.every),
+        checkpoint_every=count(config.checkpoint.every),
+        log_every=count(config.log.every),
+        budget=None if budget is None else budget.seconds,
+        microbatch=data.batch // config.optim.accumulate,
+        head_width=model.head_width or model.width // model.heads,
+        key_heads=model.key_heads or model.heads,
+        hidden=model.hidden or 4 * model.width,
+        source="file" if data.path else data.source,
+    )
+
+
+def check(config: Config) -> list[Fault]:
+    """Every combination of values that cannot be meant."""
+    return [_fault(config, *each) for rule in RULES for each in rule(config)]
+
+
+Finding = tuple[str, str, tuple[str, ...]]  # key, message, the other keys involved
+
+
+def _fault(config: Config, key: str, message: str, others: tuple[str, ...]) -> Fault:
+    return config._origins.fault(split(key), message, *(split(each) for each in others))
+
+
+def heads(config: Config) -> Iterator[Finding]:
+    """Heads divide the width, key heads divide heads."""
+    model = config.model
+    if model.head_width is None and model.width % model.heads:
+        yield (
+            "model.heads",
+            f"must divide model.width, got {model.heads} heads and width {model.width};"
+            " change one, or set model.head_width.",
+            ("model.width",),
+        )
+    if model.key_heads is not None and model.heads % model.key_heads:
+        yield (
+            "model.key_heads",
+            f"must divide model.heads, got {model.key_heads} and {model.heads} heads.",
+            ("model.heads",),
+        )
+
+
+def rotary(config: Config) -> Iterator[Finding]:
+    """Rotary positions turn pairs of features."""
+    width = resolve(config).head_width
+    if config.model.position.strip() == "rotary" and width % 2:
+        yield (
+            "model.position",
+            f"rotary needs an even head width, got {width};"
+            " change model.width, model.heads or model.head_width.",
+            ("model.width", "model.heads", "model.head_width"),
+        )
+
+
+def norms(config: Config) -> Iterator[Finding]:
+    """RMSNorm has no bias."""
+    if config.model.norm_bias and config.model.norm == "rms":
+        message = "rms norm has no bias; set model.norm=layer or norm_bias=false."
+        yield "model.norm_bias", message, ("model.norm",)
+
+
+def vocabulary(config: Config) -> Iterator[Finding]:
+    """Only byte pairs have a size to choose."""
+    data = config.data
+    if data.vocabulary == "bpe" and data.vocabulary_size is None:
+        message = "is needed for vocabulary bpe, such as 512."
+        yield "data.vocabulary_size", message, ("data.vocabulary",)
+    elif data.vocabulary == "bpe" and data.vocabulary_size < 257:
+        message = f"must be above 256, the single bytes, got {data.vocabulary_size}."
+        yield "data.vocabulary_size", message, ()
+    elif data.vocabulary != "bpe" and data.vocabulary_size is not None:
+        message = (
+            f"means nothing for vocabulary {data.vocabulary}; remove it, or use bpe."
+        )
+        yield "data.vocabulary_size", message, ("data.vocabulary",)
+
+
+def source(config: Config) -> Iterator[Finding]:
+    """A file needs its path, a download its name."""
+    data, used = config.data, resolve(config).source
+    if used == "file" and not data.path:
+        message = "is needed for source file: a file, a folder or a glob."
+        yield "data.path", message, ("data.source",)
+    if data.url is not None and used != "tinyshakespeare":
+        message = f"is only for source tinyshakespeare, but the source is {used}."
+        yield "data.url", message, ("data.source", "data.path")
+
+
+def batch(config: Config) -> Iterator[Finding]:
+    """A batch splits evenly into its parts and over its devices."""
+    size, parts = config.data.batch, config.optim.accumulate
+    if size % parts:
+        message = f"must divide data.batch, got {parts} parts of a batch of {size}."
+        yield "optim.accumulate", message, ("data.batch",)
+    elif config.mesh.devices and (size // parts) % config.mesh.devices:
+        message = (
+            f"must divide the batch, got {config.mesh.devices} devices and"
+            f" {size // parts} examples at once (data.batch / optim.accumulate)."
+        )
+        yield "mesh.devices", message, ("data.batch", "optim.accumulate")
+
+
+def schedule(config: Config) -> Iterator[Finding]:
+    """Warm-up and decay fit into the run, and are used."""
+    derived, kind = resolve(config), config.optim.schedule.kind
+    used = ("optim.schedule.decay", "optim.schedule.kind", "train.duration")
+    if derived.warmup > derived.steps:
+        message = f"is longer than the run, {derived.warmup} of {derived.steps} steps."
+        yield "optim.schedule.warmup", message, ("train.duration",)
+    elif derived.warmup + derived.decay > derived.steps:
+        message = (
+            f"warm-up and decay are longer than the run, {derived.warmup} +"
+            f" {derived.decay} of {derived.steps} steps."
+        )
+        yield used[0], message, ("optim.schedule.warmup", *used[1:])
+    if config.optim.schedule.decay is not None and kind != "wsd":
+        message = f"is only for schedule wsd, but the schedule is {kind}; remove it."
+        yield used[0], message, used[1:2]
+
+
+def devices(config: Config) -> Iterator[Finding]:
+    """Only a CPU can be split, and only so far."""
+    process, mesh, platform = config.process, config.mesh, config.platform
+    if process.simulated_devices and platform not in (None, "cpu"):
+        message = f"splits the CPU, but platform is {platform}; remove one."
+        yield "process.simulated_devices", message, ("platform",)
+    if process.simulated_devices and (mesh.devices or 0) > process.simulated_devices:
+        message = (
+            f"got {mesh.devices}, but process.simulated_devices makes only"
+            f" {process.simulated_devices}."
+        )
+        yield "mesh.devices", message, ("process.simulated_devices",)
+
+
+RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
+    heads,
+    rotary,
+    norms,
+    vocabulary,
+    source,
+    batch,
+    schedule,
+    devices,
+)

@@ -1,0 +1,232 @@
+"""What a config can say: every section, key, default and meaning.
+
+The descriptions are the help of the command line and of editors.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from experiments.config import names
+from experiments.config.errors import ConfigError
+from experiments.config.fields import (
+    Betas,
+    Count,
+    Flag,
+    Fraction,
+    Name,
+    NotNegative,
+    Path,
+    Positive,
+    Rate,
+    Seed,
+    Share,
+    Tags,
+    Text,
+    choice,
+    lasting,
+    notation,
+)
+from experiments.config.origin import Origins, split
+
+
+def says(default: Any, meaning: str, inert: bool = False) -> Any:
+    """A field with its default and its meaning.
+
+    Args:
+      default: the value if nothing is written.
+      meaning: for the reader.
+      inert: it changes what is kept or shown, never what is computed.
+    """
+    extra = {"inert": True} if inert else None
+    return Field(default, description=meaning, json_schema_extra=extra)
+
+
+def section(kind: type, meaning: str) -> Any:
+    """A group of keys, all of which have defaults."""
+    return Field(default_factory=kind, description=meaning)
+
+
+class Section(BaseModel):
+    """A frozen group of keys that remembers where its values were written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    _origins: Origins = PrivateAttr(default_factory=Origins)
+    _prefix: tuple[str, ...] = PrivateAttr(default=())
+
+    def fault(self, key: str, message: str) -> ConfigError:
+        """The error to raise when a value turns out wrong later on.
+
+        Args:
+          key: dotted path below this section, `path` or `schedule.kind`.
+          message: expected, got, remedy.
+        """
+        return self._origins.error((*self._prefix, *split(key)), message)
+
+    def locate(self, key: str) -> str:
+        """Where the value was written, `configs/tiny_lm.yaml:12`."""
+        return self._origins.find((*self._prefix, *split(key))).place
+
+
+class Model(Section):
+    """The network."""
+
+    kind: choice(names.MODELS) = says("decoder", "family of network")
+    layers: Count = says(4, "number of blocks")
+    heads: Count = says(4, "query heads of a layer; divides width unless head_width")
+    key_heads: Count | None = says(None, "key and value heads (null: as many as heads)")
+    width: Count = says(128, "width of the residual stream")
+    head_width: Count | None = says(None, "width of a head (null: width / heads)")
+    hidden: Count | None = says(None, "width inside the MLP (null: 4 x width)")
+    activation: choice(names.ACTIVATIONS) = says("gelu", "non-linearity of the MLP")
+    norm: choice(names.NORMS) = says("rms", "normalisation before each half block")
+    norm_bias: Flag = says(False, "a learned bias in each norm; layer norm only")
+    bias: Flag = says(False, "a learned bias in each linear map")
+    position: notation("positions", "rotary(base=10000.0)") = says(
+        "rotary", "how positions enter: rotary, learned, sinusoidal, none"
+    )
+    mask: notation("masks", "causal & window(back=128)") = says(
+        "causal", "which keys a query may attend to"
+    )
+    logits: notation("logits pieces", "softcap(50) >> alibi") = says(
+        "identity", "what happens to logits before the normalizer"
+    )
+    normalizer: notation("normalizers", "softmax") = says(
+        "softmax", "logits to weights"
+    )
+    similarity: notation("similarities", "dot") = says("dot", "query and key to logits")
+    query_key_norm: Flag = says(False, "normalise queries and keys per head")
+    dropout: Rate = says(0.0, "share of values dropped while training")
+    tie: Flag = says(True, "the head reads the embedding table")
+    softcap: Positive | None = says(None, "cap of the final logits (null: none)")
+    backend: Name = says("auto", "how attention is computed; see `attn explain`")
+
+
+class Precision(Section):
+    """Number formats; sums are in float32 always."""
+
+    parameters: choice(names.DTYPES) = says("float32", "format of stored parameters")
+    compute: choice(names.DTYPES) = says("float32", "format of activations")
+
+
+class Data(Section):
+    """What is learned."""
+
+    kind: choice(names.TASKS) = says("text", "task")
+    source: choice(names.SOURCES) = says("stdlib", "which text; `path` overrules it")
+    path: Path | None = says(None, "your own text: a file, a folder or a glob")
+    url: Text | None = says(None, "where tinyshakespeare is downloaded from")
+    vocabulary: choice(names.VOCABULARIES) = says("byte", "what a token is")
+    vocabulary_size: Count | None = says(None, "number of tokens; bpe only")
+    context: Count = says(128, "tokens of one example")
+    batch: Count = says(16, "examples of one optimizer step")
+    validation: Fraction = says(0.1, "share of the text kept for validation")
+
+
+class Schedule(Section):
+    """The learning rate over time."""
+
+    kind: choice(names.SCHEDULES) = says("cosine", "shape after the warm-up")
+    warmup: lasting("steps", "tokens", "%", positive=False) = says(
+        "5%", "time until the full rate"
+    )
+    decay: lasting("steps", "tokens", "%") | None = says(
+        None, "length of the final decay; wsd only (null: 20%)"
+    )
+    floor: Share = says(0.1, "last rate as a share of lr")
+
+
+class Optim(Section):
+    """How parameters change."""
+
+    kind: choice(names.OPTIMIZERS) = says("adamw", "optimizer")
+    lr: Positive = says(1e-3, "highest learning rate")
+    betas: Betas = says((0.9, 0.95), "decay of the two moments")
+    eps: Positive = says(1e-8, "added to the denominator")
+    weight_decay: NotNegative = says(0.1, "decay, of matrices only")
+    clip: Positive | None = says(1.0, "largest global gradient norm (null: none)")
+    accumulate: Count = says(1, "parts a batch is computed in, to save memory")
+    ema: Rate | None = says(None, "decay of averaged parameters (null: none)")
+    schedule: Schedule = section(Schedule, "the learning rate over time")
+
+
+class Train(Section):
+    """How long, and how many steps a call."""
+
+    duration: lasting("steps", "tokens") = says("2000steps", "length of the run")
+    steps_per_call: Count = says(10, "optimizer steps in one compiled call")
+    budget: lasting("min") | None = says(
+        None, "clock time after which it saves and stops (null: none)", inert=True
+    )
+
+
+class Eval(Section):
+    """Loss on held-out text."""
+
+    every: lasting("steps", "tokens", "%") = says("10%", "time between evaluations")
+    batches: Count = says(20, "batches of one evaluation")
+
+
+class Sample(Section):
+    """Text written by the model while it trains."""
+
+    every: lasting("steps", "tokens", "%") | None = says(
+        "25%", "time between samples (null: none)"
+    )
+    length: Count = says(200, "tokens of a sample")
+    prompt: Text = says("\n", "text to start from")
+    temperature: NotNegative = says(0.8, "0 takes the likeliest token")
+    top_k: Count | None = says(None, "draw among the k likeliest (null: all)")
+
+
+class Checkpoint(Section):
+    """What is kept on disk."""
+
+    every: lasting("steps", "tokens", "%") = says(
+        "10%", "time between checkpoints", inert=True
+    )
+    keep: Count = says(2, "how many of the latest stay", inert=True)
+    best: Flag = says(True, "also keep the one of lowest validation loss", inert=True)
+
+
+class Log(Section):
+    """What is written while training."""
+
+    every: lasting("steps", "tokens", "%") = says("10steps", "time between log lines")
+
+
+class Mesh(Section):
+    """Devices."""
+
+    devices: Count | None = says(None, "devices that share a batch (null: all local)")
+
+
+class Process(Section):
+    """Settings of the whole process, made before JAX starts."""
+
+    allocator: Flag = says(
+        True, "keep freed memory for the next step (glibc only)", inert=True
+    )
+    simulated_devices: Count | None = says(None, "split the CPU into so many devices")
+    xla_flags: Text | None = says(None, "added to the environment's XLA_FLAGS")
+
+
+class Config(Section):
+    """One experiment."""
+
+    name: Name = says("run", "first part of the run directory's name", inert=True)
+    seed: Seed = says(0, "draws parameters, batches, dropout and samples")
+    notes: Text = says("", "for the reader", inert=True)
+    tags: Tags = says((), "for the reader", inert=True)
+    platform: choice(names.PLATFORMS) | None = says(None, "null: JAX's own choice")
+    model: Model = section(Model, "the network")
+    precision: Precision = section(Precision, "number formats")
+    data: Data = section(Data, "what is learned")
+    optim: Optim = section(Optim, "how parameters change")
+    train: Train = section(Train, "how long")
+    eval: Eval = section(Eval, "loss on held-out text")
+    sample: Sample = section(Sample, "text written while training")
+    checkpoint: Checkpoint = section(Checkpoint, "what is kept on disk")
+    log: Log = section(Log, "what is written while training")
+    mesh: Mesh = section(Mesh, "devices")
+    process: Process = section(Process, "settings of the whole process")

@@ -1,0 +1,103 @@
+"""A config as text: the resolved YAML, and the hash that names its run."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from experiments.config.origin import Path
+from experiments.config.paths import fields
+from experiments.config.schema import Config
+
+
+def dump(config: Config, origin: bool = False) -> str:
+    """The whole config as YAML that `load` reads back to an equal config.
+
+    Args:
+      config: any config.
+      origin: also says, as comments, where each value was written.
+    """
+    lines = list(_lines(config.model_dump(mode="json"), ()))
+    width = max(len(text) for _, text in lines) if origin else 0
+    notes = [
+        _note(config, path, text, width) if origin else text for path, text in lines
+    ]
+    return "\n".join(notes) + "\n"
+
+
+def _lines(data: dict[str, Any], at: Path) -> Iterator[tuple[Path, str]]:
+    for key, value in data.items():
+        indent = "  " * len(at)
+        if isinstance(value, dict):
+            yield (*at, key), f"{indent}{key}:"
+            yield from _lines(value, (*at, key))
+        else:
+            yield (*at, key), f"{indent}{key}: {_scalar(value)}"
+
+
+def _scalar(value: Any) -> str:
+    """A value on one line; JSON is YAML, and quotes keep text text."""
+    if isinstance(value, str) and not _needs_quotes(value):
+        return value
+    return json.dumps(value)
+
+
+def _needs_quotes(text: str) -> bool:
+    try:
+        return yaml.safe_load(text) != text or not text.isprintable() or "#" in text
+    except yaml.YAMLError:
+        return True
+
+
+def _note(config: Config, path: Path, text: str, width: int) -> str:
+    at = config._origins.written(path)
+    return (
+        text
+        if text.endswith(":")
+        else f"{text:<{width}}  # {at.place if at else 'default'}"
+    )
+
+
+def config_hash(config: Config) -> str:
+    """SHA-256 of everything in a config that can change a result, in hex."""
+    data = config.model_dump(mode="json")
+    for path in inert():
+        *sections, key = path
+        inner = data
+        for each in sections:
+            inner = inner[each]
+        del inner[key]
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def inert() -> list[tuple[str, ...]]:
+    """The paths that change what is kept or shown, never what is computed."""
+    return [
+        path
+        for path, field in fields().items()
+        if (field.json_schema_extra or {}).get("inert")
+    ]
+
+
+def differences(one: Config, other: Config) -> list[str]:
+    """The fields in which two configs differ, `optim.lr: 0.001 -> 0.01`."""
+    first, second = _flat(one), _flat(other)
+    return [
+        f"{key}: {_scalar(first[key])} -> {_scalar(second[key])}"
+        for key in first
+        if first[key] != second[key]
+    ]
+
+
+def _flat(config: Config) -> dict[str, Any]:
+    values = {}
+    for path, text in _lines(config.model_dump(mode="json"), ()):
+        if not text.endswith(":"):
+            inner: Any = config.model_dump(mode="json")
+            for part in path:
+                inner = inner[part]
+            values[".".join(map(str, path))] = inner
+    return values
