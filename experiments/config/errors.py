@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from experiments.errors import UserError
+
 SHOWN = 60  # longer values are cut: a fault has to stay one readable line
 
 
@@ -23,7 +25,7 @@ class Fault:
         return f"{where}: {self.message}"
 
 
-class ConfigError(Exception):
+class ConfigError(UserError):
     """A user's mistake in a config, one line a fault.
 
     Args:

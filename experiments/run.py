@@ -1,0 +1,298 @@
+"""The run directory: one folder a run, one process at a time, every file whole.
+
+runs/<name>-<hash8>/
+  manifest.json   where it comes from, its status and every session of work on it
+  config.yaml     the resolved config
+  metrics.jsonl   numbers that only depend on the config; perf.jsonl has the clocks
+  result.json     what was reached
+  checkpoints/  samples/
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from experiments import manifest, storage
+from experiments.config import Config, ConfigError, config_hash, differences, dump, load
+from experiments.errors import UserError
+
+STATUSES = ("new", "running", "done", "failed", "stopped", "diverged")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,80}")
+RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+LOCK = "lock"
+
+
+class RunError(UserError):
+    """A run directory that cannot be used as asked."""
+
+
+def check_name(name: str) -> str:
+    """The name, if it is one plain folder name on every system.
+
+    Raises:
+      RunError: it could lead out of its folder or mean something to a system.
+    """
+    plain = NAME.fullmatch(name) and not name.endswith(".")
+    if not plain or RESERVED.fullmatch(name):
+        raise RunError(
+            f"run: {name[:80]!a} is not a run name;"
+            " expected letters, digits, `_`, `.` and `-`, no slash."
+        )
+    return name
+
+
+def directory(config: Config, root: str | Path = "runs") -> Path:
+    """Where the run of a config lies, `runs/<name>-<first 8 of its hash>`."""
+    root = Path(root)
+    path = root / check_name(f"{config.name}-{config_hash(config)[:8]}")
+    if path.resolve().parent != root.resolve():
+        raise RunError(f"{path}: is a link out of {root}; expected a folder.")
+    return path
+
+
+class Run:
+    """One run on disk.
+
+    Use `Run.begin` to work on it (the lock is held until `close`), `Run.open` to read.
+    """
+
+    def __init__(self, path: Path, config: Config, lock: BinaryIO | None):
+        self.path = path
+        self.config = config
+        self._lock = lock
+        self._manifest = _read_json(path / "manifest.json") or {"status": "new"}
+
+    @classmethod
+    def begin(
+        cls, config: Config, root: str | Path = "runs", *, fresh: bool = False
+    ) -> Self:
+        """Creates the run of a config, or reopens it, and locks it.
+
+        Args:
+          config: the config; it names the directory.
+          root: the folder of all runs.
+          fresh: removes what an earlier run of this config left.
+
+        Raises:
+          RunError: it is in use, not a run directory, or of another config.
+        """
+        path = directory(config, root)
+        path.mkdir(parents=True, exist_ok=True)
+        lock = _lock(path)
+        try:
+            _check_contents(path)
+            storage.remove_stale(path)
+            if fresh:
+                _empty(path)
+            elif (path / "manifest.json").exists():
+                _check_same(path, config)
+            return cls._start(path, config, lock)
+        except BaseException:
+            lock.close()
+            raise
+
+    @classmethod
+    def _start(cls, path: Path, config: Config, lock: BinaryIO) -> Self:
+        for folder in ("checkpoints", "samples"):
+            (path / folder).mkdir(exist_ok=True)
+        storage.write_atomic(path / "config.yaml", dump(config))
+        run = cls(path, config, lock)
+        if run.status == "new":  # the manifest comes last: with it the run exists
+            run.describe(format=1, status="new", seed=config.seed, sessions=[])
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path, *, lock: bool = False) -> Self:
+        """An existing run, to read; with `lock`, to work on.
+
+        Raises:
+          RunError: there is no run, its files are damaged, or it is in use.
+        """
+        path = Path(path)
+        if not (path / "manifest.json").is_file():
+            raise RunError(f"{path}: not a run directory (it has no manifest.json).")
+        config = _stored_config(path)
+        return cls(path, config, _lock(path) if lock else None)
+
+    @property
+    def status(self) -> str:
+        """One of new, running, done, failed, stopped, diverged.
+
+        A run that was killed still says running; nobody holds its lock then.
+        """
+        return self._manifest.get("status", "new")
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """A copy of the manifest."""
+        return json.loads(json.dumps(self._manifest))
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """What was reached, or None as long as it is not done."""
+        return _read_json(self.path / "result.json")
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        """The folder of samples."""
+        return self.path / "samples"
+
+    def describe(self, **entries: Any) -> None:
+        """Adds entries to the manifest, such as devices or a data fingerprint."""
+        self._writable()
+        self._manifest |= entries
+        text = storage.to_json(self._manifest, indent=2)
+        storage.write_atomic(self.path / "manifest.json", text + "\n")
+
+    def start_session(self, **entries: Any) -> None:
+        """Notes that work begins: command, versions, machine, time."""
+        session = manifest.origin() | {"start": manifest.now()} | entries
+        sessions = [*self._manifest.get("sessions", []), session]
+        self.describe(status="running", sessions=sessions)
+
+    def set_status(self, status: str, **entries: Any) -> None:
+        """Notes how the work stands or ended; ends the session unless running."""
+        assert status in STATUSES, status
+        sessions = self._manifest.get("sessions", [])
+        if sessions and status != "running":
+            ended = {"end": manifest.now(), "status": status}
+            sessions = [*sessions[:-1], sessions[-1] | ended]
+        self.describe(status=status, sessions=sessions, **entries)
+
+    def append_metrics(self, record: Mapping[str, Any]) -> None:
+        """Adds a line to metrics.jsonl; it holds `step` and no clock."""
+        self._writable()
+        assert "step" in record, record
+        storage.append_line(self.path / "metrics.jsonl", record)
+
+    def append_perf(self, record: Mapping[str, Any]) -> None:
+        """Adds a line to perf.jsonl: times, memory, recompiles."""
+        self._writable()
+        storage.append_line(self.path / "perf.jsonl", record)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The records of metrics.jsonl."""
+        return [record for _, record in storage.read_lines(self.path / "metrics.jsonl")]
+
+    def truncate_metrics(self, step: int) -> None:
+        """Forgets what was logged after a step, to continue from its checkpoint."""
+        self._writable()
+        path = self.path / "metrics.jsonl"
+        kept = [
+            line for line, record in storage.read_lines(path) if _upto(record, step)
+        ]
+        storage.write_atomic(path, "".join(kept))
+
+    def write_result(self, result: Mapping[str, Any]) -> None:
+        """Writes result.json: one flat record."""
+        self.write_text("result.json", storage.to_json(result, indent=2) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Writes a file of the run at once; `name` may have one folder."""
+        self._writable()
+        for part in name.split("/"):
+            check_name(part)
+        storage.write_atomic(self.path / name, text)
+
+    def close(self) -> None:
+        """Gives the lock back."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _writable(self) -> None:
+        assert self._lock is not None, "Run.open(..., lock=True) to write"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _upto(record: Mapping[str, Any], step: int) -> bool:
+    return isinstance(record.get("step"), int) and record["step"] <= step
+
+
+def _lock(path: Path) -> BinaryIO:
+    try:
+        return storage.take_lock(path / LOCK)
+    except storage.Locked as error:
+        who = f"process {error}" if str(error) else "another process"
+        raise RunError(f"{path}: in use by {who}; wait for it or stop it.") from None
+
+
+def _check_contents(path: Path) -> None:
+    """Refuses a folder that something else has filled."""
+    if (path / "manifest.json").is_file():
+        return
+    ours = {LOCK, "config.yaml", "checkpoints", "samples"}
+    foreign = [
+        each.name
+        for each in path.iterdir()
+        if each.name not in ours and not each.name.endswith(storage.TEMPORARY)
+    ]
+    if foreign:
+        raise RunError(
+            f"{path}: not a run directory (no manifest.json, but {foreign[0]});"
+            " move it away or choose another `name`."
+        )
+
+
+def _check_same(path: Path, config: Config) -> None:
+    """Refuses to continue a run whose stored config would compute something else."""
+    stored = _stored_config(path)
+    if config_hash(stored) != config_hash(config):
+        changed = "; ".join(differences(stored, config))
+        raise RunError(
+            f"{path}: was started with another config ({changed});"
+            " use --fresh to start over, or another `name`."
+        )
+
+
+def _stored_config(path: Path) -> Config:
+    try:
+        return load(path / "config.yaml")
+    except ConfigError as error:
+        raise RunError(
+            f"{path}: its config.yaml is damaged: {error.faults[0]}"
+        ) from None
+
+
+def _empty(path: Path) -> None:
+    """Removes all of a run but its lock and a manifest that calls it new.
+
+    The manifest changes first: stopped half way, it must not look done.
+    """
+    storage.write_atomic(path / "manifest.json", '{"status": "new"}\n')
+    for each in path.iterdir():
+        if each.is_dir() and not each.is_symlink():
+            shutil.rmtree(each)
+        elif each.name not in (LOCK, "manifest.json"):
+            each.unlink()
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        data = None
+    if not isinstance(data, dict):
+        raise RunError(f"{path}: cannot be read as JSON; restore it or use --fresh.")
+    return data

@@ -1,0 +1,119 @@
+"""Files that are whole or not there: atomic writes, JSON lines, an exclusive lock."""
+
+import fcntl
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+TEMPORARY = ".tmp"
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Replaces a file at once: readers see the old text or the new, never a part.
+
+    The temporary file lies in the same folder, since a rename is atomic only there.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Makes renames in a folder survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_stale(folder: Path) -> None:
+    """Removes what writers left that died before their rename."""
+    for each in folder.glob(f".*{TEMPORARY}"):
+        each.unlink(missing_ok=True)
+
+
+def to_json(record: Mapping[str, Any], indent: int | None = None) -> str:
+    """JSON that every reader accepts: a number that is not finite becomes null."""
+    return json.dumps(_finite(record), indent=indent, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def append_line(path: Path, record: Mapping[str, Any]) -> None:
+    """Adds one record to a file of JSON lines, in a single write."""
+    line = (to_json(record) + "\n").encode()
+    with path.open("ab", buffering=0) as file:
+        start = file.tell()
+        try:
+            if file.write(line) != len(line):
+                raise OSError(28, os.strerror(28), str(path))
+        except OSError:
+            file.truncate(start)  # a half line would spoil the next one
+            raise
+
+
+def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(line, record) of every whole record; what follows a torn line is dropped."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            try:
+                record = json.loads(line) if line.endswith("\n") else None
+            except ValueError:
+                record = None
+            if not isinstance(record, dict):
+                return
+            yield line, record
+
+
+class Locked(Exception):
+    """Another process holds the lock; the text is its process id, or empty."""
+
+
+def take_lock(path: Path) -> BinaryIO:
+    """Takes the exclusive lock that the system releases when this process ends.
+
+    Raises:
+      Locked: another process has it.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        file = os.fdopen(descriptor, "r+b", buffering=0)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = file.read(20).decode(errors="replace").strip()
+            file.close()
+            raise Locked(holder if holder.isdigit() else "") from None
+        if _still_there(file, path):
+            break
+        file.close()  # removed between open and lock: another may have a new one
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n".encode())
+    return file
+
+
+def _still_there(file: BinaryIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
