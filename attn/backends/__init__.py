@@ -1,0 +1,1 @@
+"""How attention is computed: each backend computes a spec, or says why not."""

@@ -1,0 +1,128 @@
+"""The readable definition: one head, all logits at once. Everything works here."""
+
+import jax
+import jax.numpy as jnp
+
+from attn import numerics
+from attn.shapes import Shapes
+from attn.spec.attention import Attention
+from attn.spec.mask import Everything
+from attn.spec.normalizers import Normalizer
+from attn.spec.site import At, Site, resolve, whole
+
+
+def supports(spec: Attention, shapes: Shapes, platform: str) -> str | None:
+    """Nothing is refused."""
+    return None
+
+
+def attend(
+    spec: Attention,
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    *,
+    at: At | None = None,
+    rng: jax.Array | None = None,
+    probes: tuple[str, ...] = (),
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Attention of one head, in memory T x S.
+
+    Args:
+      spec: What to compute.
+      query: [T, H].
+      key: [S, H].
+      value: [S, E].
+      at: Positions and other per-token data.
+      rng: For dropout; None drops nothing.
+      probes: Names of what else to return.
+
+    Returns:
+      Output [T, E] in the dtype of `value`, and the probes by name.
+    """
+    site = whole(resolve(at, len(query), len(key), spec))
+    logits, allowed, value = scores(spec, query, key, value, site)
+    weights, gain = normalize(spec.normalizer, logits, allowed)
+    dropped = spec.dropout.apply(weights, rng, site)
+    output = jnp.einsum("ts,se->te", dropped, value.astype(weights.dtype))
+    if gain is not None:  # after the product: T x E multiplications, not T x S
+        output = output * gain[:, None]
+    if probes and gain is not None:
+        weights = weights * gain[:, None]
+    aux = measure(probes, logits, allowed, weights, site) if probes else {}
+    return output.astype(value.dtype), aux
+
+
+def scores(
+    spec: Attention, query: jax.Array, key: jax.Array, value: jax.Array, site: Site
+) -> tuple[jax.Array, jax.Array | None, jax.Array]:
+    """Logits, which of them count, and values that are safe to multiply by zero.
+
+    Returns:
+      Logits [T, S] in the accumulation dtype; booleans that broadcast to [T, S], or
+      None where every pair counts; values [S, E].
+    """
+    if isinstance(spec.mask, Everything):
+        logits = spec.similarity.compare(query, key)
+        return spec.logits.apply(logits, site), None, value
+    allowed = spec.mask.allows(site)
+    query, bad_query = numerics.quarantine(query)
+    key, bad_key = numerics.quarantine(key)
+    value, bad_value = numerics.quarantine(value)
+    logits = spec.similarity.compare(query, key)
+    if spec.logits.has_opaque():
+        # Hidden logits must not reach a user's function: its derivative there may be
+        # NaN, and 0 * NaN would come back through the product.
+        logits = numerics.hide(logits, allowed, 0.0)
+        site = site.visible(allowed)
+    logits = spec.logits.apply(logits, site)
+    bad = bad_query[:, None] + (bad_key + bad_value.astype(bad_key.dtype))[None]
+    return logits + bad.astype(logits.dtype), allowed, value
+
+
+def normalize(
+    normalizer: Normalizer, logits: jax.Array, allowed: jax.Array | None
+) -> tuple[jax.Array, jax.Array | None]:
+    """Weights [T, S], and the factor [T] that finishes them, or None if they are."""
+    if not normalizer.mergeable:
+        return normalizer.weights(logits, allowed), None
+    weights, state = normalizer.lift(logits, allowed)
+    return weights, normalizer.close(state)
+
+
+def measure(
+    probes: tuple[str, ...],
+    logits: jax.Array,
+    allowed: jax.Array | None,
+    weights: jax.Array,
+    site: Site,
+) -> dict[str, jax.Array]:
+    """The probes by name, of finished weights [T, S]."""
+    unknown = [name for name in probes if name not in PROBES]
+    if unknown:
+        raise ValueError(
+            f"attend: unknown probe `{unknown[0]}`; one of {', '.join(PROBES)}."
+        )
+    shown = numerics.hide(logits, allowed, -jnp.inf)
+    return {name: PROBES[name](shown, weights, site) for name in probes}
+
+
+def _entropy(logits: jax.Array, weights: jax.Array, site: Site) -> jax.Array:
+    """-sum(w log w) [T]; hidden keys and empty rows count nothing."""
+    seen = weights > 0
+    return -jnp.sum(weights * jnp.log(jnp.where(seen, weights, 1.0)), axis=-1)
+
+
+def _mean_distance(logits: jax.Array, weights: jax.Array, site: Site) -> jax.Array:
+    """Sum of weight times |query_pos - key_pos|, [T]."""
+    return jnp.sum(weights * jnp.abs(site.distance).astype(weights.dtype), axis=-1)
+
+
+PROBES = {
+    "log_sum_exp": lambda logits, weights, site: numerics.log_sum_exp(logits),
+    "entropy": _entropy,
+    "max_logit": lambda logits, weights, site: jnp.max(logits, axis=-1),
+    "mean_distance": _mean_distance,
+    "weights": lambda logits, weights, site: weights,
+    "logits": lambda logits, weights, site: logits,
+}

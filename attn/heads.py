@@ -1,0 +1,231 @@
+"""From one head to many: three vmaps, and nothing else knows of heads and batch."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from attn.backends import dispatch
+from attn.backends.dispatch import Output
+from attn.shapes import check_heads
+from attn.spec.attention import as_attention
+from attn.spec.piece import is_varying, per_batch, per_head
+from attn.spec.positions import Position
+from attn.spec.site import At
+
+
+def attend_heads(
+    spec: Any,
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    *,
+    at: At | None = None,
+    rng: jax.Array | None = None,
+    probes: tuple[str, ...] = (),
+    backend: str = "auto",
+) -> Output:
+    """Attention of a batch of heads: `attend`, lifted by vmap and jitted.
+
+    Multi-head (K = N), grouped-query and multi-query (K = 1), self- and
+    cross-attention are this one function with other shapes; query head n reads key
+    head n // (N // K).
+
+    Args:
+      spec: What to compute: an `Attention`, any piece such as `attn.causal`, or
+        notation. Arrays in it are shared, or `per_head` [N, ...], `per_batch`
+        [B, ...], `per_batch(per_head(x))` [B, N, ...].
+      query: [B, T, N, H].
+      key: [B, S, K, H].
+      value: [B, S, K, E].
+      at: Positions, segments and other per-token data from `attn.at`, each array [T] or
+        [B, T].
+      rng: For dropout; None drops nothing. Heads and batch draw independently.
+      probes: Names of what else to return in `aux`, each [B, T, N]; `weights` and
+        `logits` are [B, N, T, S].
+      backend: A name, or "auto" for the fastest that does not refuse.
+
+    Returns:
+      `Output` with value [B, T, N, E] in the dtype of `value`; a query without a
+      permitted key gets exactly 0.
+
+    Raises:
+      ValueError: Shapes that do not fit, a spec that makes no sense, or a named
+        backend that refuses; one line with the remedy.
+
+    Reference:
+      Vaswani et al. 2017, section 3.2.2, arXiv 1706.03762; Ainslie et al. 2023,
+      section 2, arXiv 2305.13245 (grouped queries).
+    """
+    spec = as_attention(spec)
+    shapes = check_heads(query, key, value)
+    at = _mark_batch("attend_heads", at, shapes.batch, {shapes.t, shapes.s})
+    _check_varying("attend_heads", (spec, at), shapes.batch, shapes.heads)
+    probes = (probes,) if isinstance(probes, str) else tuple(probes)
+    return _attend_heads(
+        spec, query, key, value, at, rng, probes=probes, backend=backend
+    )
+
+
+@functools.partial(jax.jit, static_argnames=("probes", "backend"))
+def _attend_heads(spec, query, key, value, at, rng, *, probes, backend):
+    batch, t, heads, h = query.shape
+    key_heads, e = key.shape[2], value.shape[3]
+    groups = (batch, key_heads, heads // key_heads)
+    query = query.reshape(batch, t, *groups[1:], h)
+    rngs = None if rng is None else jax.random.split(rng, groups)
+    one = functools.partial(_one_head, probes=probes, backend=backend)
+    output, aux = _lift(one, (spec.for_heads(heads), at), key_heads)(
+        rngs, query, key, value
+    )
+    aux = {name: x.reshape(batch, heads, *x.shape[3:]) for name, x in aux.items()}
+    aux = {n: x if x.ndim > 3 else jnp.moveaxis(x, 1, 2) for n, x in aux.items()}
+    return Output(output.reshape(batch, t, heads, e), aux)
+
+
+def _one_head(shared, rng, query, key, value, **options):
+    spec, at = shared
+    output = dispatch.attend(spec, query, key, value, at=at, rng=rng, **options)
+    return output.value, output.aux
+
+
+def _lift(one: Callable, shared: Any, key_heads: int) -> Callable:
+    """The three vmaps: group innermost, then key head, then batch.
+
+    A `per_batch` or `per_head` array of `shared` loses its axis in the vmap of that
+    name; everything else in it is the same for all.
+    """
+    leaves, structure = jax.tree.flatten(shared, is_leaf=is_varying)
+    leaves = [_group(leaf, key_heads) for leaf in leaves]
+    over_batch = [0 if isinstance(leaf, per_batch) else None for leaf in leaves]
+
+    def head(leaves, *arrays):
+        return one(jax.tree.unflatten(structure, map(_bare, leaves)), *arrays)
+
+    def element(leaves, *arrays):
+        leaves = [x.value if isinstance(x, per_batch) else x for x in leaves]
+        axes = [0 if isinstance(leaf, per_head) else None for leaf in leaves]
+        group = jax.vmap(head, in_axes=(axes, 0, 1, None, None), out_axes=(1, 0))
+        key_head = jax.vmap(group, in_axes=(axes, 0, 1, 1, 1), out_axes=(1, 0))
+        return key_head(leaves, *arrays)
+
+    return functools.partial(jax.vmap(element, (over_batch, 0, 0, 0, 0)), leaves)
+
+
+def _bare(leaf: Any) -> Any:
+    return leaf.value if is_varying(leaf) else leaf
+
+
+def _group(leaf: Any, key_heads: int) -> Any:
+    """Splits the head axis of a leaf: [N, ...] to [K, N // K, ...]."""
+    if isinstance(leaf, per_batch) and is_varying(leaf.value):
+        x = leaf.value.value
+        shape = (x.shape[0], key_heads, -1, *x.shape[2:])
+        return per_batch(per_head(jnp.asarray(x).reshape(shape)))
+    if isinstance(leaf, per_head):
+        x = jnp.asarray(leaf.value)
+        return per_head(x.reshape(key_heads, -1, *x.shape[1:]))
+    return leaf
+
+
+def _mark_batch(who: str, at: At | None, batch: int, lengths: set[int]) -> At | None:
+    """Wraps the arrays of `at` that have a batch axis in front as `per_batch`."""
+
+    def mark(x: Any) -> Any:
+        if is_varying(x):
+            return x
+        if x.ndim > 1 and x.shape[0] == batch and x.shape[1] in lengths:
+            return per_batch(x)
+        if x.ndim and x.shape[0] in lengths:
+            return x
+        raise ValueError(
+            f"{who}: an array of `at` must be [T, ...] or [B, T, ...] with B={batch} "
+            f"and T in {sorted(lengths)}, got {x.shape}."
+        )
+
+    return jax.tree.map(mark, at, is_leaf=is_varying)
+
+
+def _check_varying(who: str, tree: Any, batch: int, heads: int) -> None:
+    """Checks the axes that `per_batch` and `per_head` arrays put in front."""
+    for leaf in jax.tree.leaves(tree, is_leaf=is_varying):
+        sizes = {per_batch: ("B", batch), per_head: ("N", heads)}
+        names, expected, inner = [], [], leaf
+        while is_varying(inner):
+            letter, size = sizes.pop(type(inner), (None, None))
+            if letter is None:
+                raise ValueError(
+                    f"{who}: `{inner.word}` inside itself or around `per_batch`; write "
+                    "per_batch(per_head(x)) for an array [B, N, ...]."
+                )
+            names.append(letter)
+            expected.append(size)
+            inner = inner.value
+        if names and tuple(inner.shape[: len(names)]) != tuple(expected):
+            raise ValueError(
+                f"{who}: a {leaf.word} array must be [{', '.join(names)}, ...] with "
+                f"{', '.join(f'{n}={x}' for n, x in zip(names, expected, strict=True))}"
+                f", got {tuple(inner.shape)}."
+            )
+
+
+def rotate_heads(
+    position: Position, x: jax.Array, positions: jax.Array | None = None
+) -> jax.Array:
+    """Turns queries or keys by their positions.
+
+    Args:
+      position: A position piece; its arrays may be `per_head`.
+      x: [B, T, N, H].
+      positions: [T] or [B, T]; None means 0..T-1.
+
+    Returns:
+      [B, T, N, H], dtype of x.
+    """
+    if not position.rotates:
+        return x
+    leaves, structure = jax.tree.flatten(position, is_leaf=is_varying)
+    axes = [0 if isinstance(leaf, per_head) else None for leaf in leaves]
+
+    def head(leaves, x, positions):
+        piece = jax.tree.unflatten(structure, map(_bare, leaves))
+        return piece.rotate(x, positions)
+
+    element = jax.vmap(head, in_axes=(axes, 1, None), out_axes=1)
+    positions, axis = _positions("rotate_heads", x, positions)
+    return jax.vmap(element, in_axes=(None, 0, axis))(leaves, x, positions)
+
+
+def embed_positions(
+    position: Position, x: jax.Array, positions: jax.Array | None = None
+) -> jax.Array:
+    """Adds positions to embeddings.
+
+    Args:
+      position: A position piece.
+      x: [B, T, D].
+      positions: [T] or [B, T]; None means 0..T-1.
+
+    Returns:
+      [B, T, D], dtype of x.
+    """
+    if not position.embeds:
+        return x
+    positions, axis = _positions("embed_positions", x, positions)
+    return jax.vmap(position.embed, in_axes=(0, axis))(x, positions)
+
+
+def _positions(
+    who: str, x: jax.Array, positions: jax.Array | None
+) -> tuple[jax.Array, int | None]:
+    """Positions [T] or [B, T], and their batch axis."""
+    if positions is None:
+        return jnp.arange(x.shape[1], dtype=jnp.int32), None
+    if positions.shape not in (x.shape[1:2], x.shape[:2]):
+        raise ValueError(
+            f"{who}: `positions` must be [T] or [B, T] = {list(x.shape[:2])}, "
+            f"got {positions.shape}."
+        )
+    return positions, 0 if positions.ndim == 2 else None

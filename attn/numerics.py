@@ -1,0 +1,130 @@
+"""The only place that knows of accumulation dtypes, NaN and minus infinity."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def accumulation_dtype(dtype: jax.typing.DTypeLike) -> jnp.dtype:
+    """The dtype that sums run in: float64 for float64, else float32."""
+    return jnp.dtype("float64" if jnp.dtype(dtype) == jnp.float64 else "float32")
+
+
+def quarantine(array: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Replaces rows that hold a NaN or an infinity by zeros, and flags them.
+
+    Added to the logits before the mask, the flags turn every *visible* pair into NaN,
+    while a hidden pair stays hidden: `0 * NaN` never happens, forward or backward.
+
+    Args:
+      array: [S, H].
+
+    Returns:
+      The array with finite rows only, and flags [S]: 0, or NaN for a replaced row.
+    """
+    bad = ~jnp.all(jnp.isfinite(array), axis=-1)
+    clean = jnp.where(bad[:, None], jnp.zeros((), array.dtype), array)
+    zero, nan = (jnp.array(x, accumulation_dtype(array.dtype)) for x in (0, jnp.nan))
+    return clean, jnp.where(bad, nan, zero)
+
+
+def hide(logits: jax.Array, allowed: jax.Array | None, fill: float) -> jax.Array:
+    """Writes `fill` where a pair is not allowed; None allows every pair."""
+    if allowed is None:
+        return logits
+    return jnp.where(allowed, logits, jnp.array(fill, logits.dtype))
+
+
+def finite_max(largest: jax.Array) -> jax.Array:
+    """A maximum that may be subtracted: 0 in place of minus infinity."""
+    return jnp.where(largest == -jnp.inf, jnp.zeros_like(largest), largest)
+
+
+def safe_reciprocal(total: jax.Array) -> jax.Array:
+    """1 / total, and exactly 0 (with zero gradient) where the total is 0."""
+    empty = total == 0
+    return jnp.where(empty, 0.0, 1.0 / jnp.where(empty, 1.0, total))
+
+
+def safe_log(total: jax.Array) -> jax.Array:
+    """log(total), and minus infinity with zero gradient where the total is 0."""
+    empty = total == 0
+    return jnp.where(empty, -jnp.inf, jnp.log(jnp.where(empty, 1.0, total)))
+
+
+def log_sum_exp(logits: jax.Array, allowed: jax.Array | None = None) -> jax.Array:
+    """Log of the sum of exponentials over allowed keys.
+
+    Args:
+      logits: [T, S].
+      allowed: Broadcastable to [T, S], True where a pair counts; None for all.
+
+    Returns:
+      [T]; minus infinity, with zero gradients, for a row without an allowed key.
+    """
+    logits = hide(logits, allowed, -jnp.inf)
+    largest = finite_max(jax.lax.stop_gradient(jnp.max(logits, axis=-1)))
+    total = jnp.sum(jnp.exp(logits - largest[:, None]), axis=-1)
+    return safe_log(total) + largest
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def entmax(logits: jax.Array, alpha: float) -> jax.Array:
+    """alpha-entmax of each row, by bisection on its threshold.
+
+    Args:
+      logits: [T, S]; minus infinity hides a pair.
+      alpha: Above 1; 2 is sparsemax.
+
+    Returns:
+      [T, S], rows that sum to 1, or to exactly 0 where every pair is hidden.
+
+    Reference:
+      Peters et al. 2019, algorithm 1, arXiv 1905.05702.
+    """
+    scaled = logits * (alpha - 1.0)
+    largest = jnp.max(scaled, axis=-1, keepdims=True)
+    scaled = scaled - finite_max(largest)
+    power = 1.0 / (alpha - 1.0)
+    weights_at = lambda low: jnp.maximum(scaled - low, 0.0) ** power  # noqa: E731
+
+    def halve(_, bounds):
+        low, high = bounds
+        middle = 0.5 * (low + high)
+        enough = jnp.sum(weights_at(middle), axis=-1, keepdims=True) >= 1
+        return jnp.where(enough, middle, low), jnp.where(enough, high, middle)
+
+    # Each step gains a bit; the threshold lies from -1 to 0 below the largest logit.
+    bits = jnp.finfo(logits.dtype).nmant + 4
+    start = jnp.full_like(largest, -1.0), jnp.zeros_like(largest)
+    weights = weights_at(jax.lax.fori_loop(0, bits, halve, start)[0])
+    total = jnp.sum(weights, axis=-1)
+    weights = weights * safe_reciprocal(total)[:, None]
+    return jnp.where(jnp.isnan(largest), largest, weights)
+
+
+@entmax.defjvp
+def _entmax_jvp(alpha, primals, tangents):
+    # Peters et al. 2019, proposition 2: with g = p^(2 - alpha) on the support,
+    # dp = g * (ds - sum(g * ds) / sum(g)).
+    (logits,), (tangent,) = primals, tangents
+    weights = entmax(logits, alpha)
+    inside = weights > 0
+    slope = jnp.where(inside, jnp.where(inside, weights, 1.0) ** (2.0 - alpha), 0.0)
+    pushed = slope * jnp.where(inside, tangent, 0.0)
+    share = slope * safe_reciprocal(jnp.sum(slope, axis=-1))[:, None]
+    return weights, pushed - share * jnp.sum(pushed, axis=-1, keepdims=True)
+
+
+def mix(bits: Any) -> Any:
+    """A 32-bit integer hash whose every output bit depends on every input bit.
+
+    Reference:
+      Wellons 2018, "Prospecting for hash functions" (lowbias32).
+    """
+    bits = (bits ^ (bits >> np.uint32(16))) * np.uint32(0x7FEB352D)
+    bits = (bits ^ (bits >> np.uint32(15))) * np.uint32(0x846CA68B)
+    return bits ^ (bits >> np.uint32(16))

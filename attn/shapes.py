@@ -1,0 +1,104 @@
+"""The shapes of an attention call, the one check of them, and its messages."""
+
+import dataclasses
+from typing import Any
+
+import jax
+
+
+@dataclasses.dataclass(frozen=True)
+class Shapes:
+    """The sizes that a backend plans with; see the table of axes in the README."""
+
+    t: int
+    s: int
+    h: int
+    e: int
+    heads: int = 1
+    key_heads: int = 1
+    batch: int = 1
+    dtype: Any = "float32"
+
+
+def _rank(who: str, name: str, array: jax.Array, axes: str) -> None:
+    if getattr(array, "ndim", None) != len(axes):
+        got = getattr(array, "shape", type(array).__name__)
+        expected = ", ".join(axes)
+        raise ValueError(f"{who}: `{name}` must be [{expected}], got {got}.")
+
+
+def _same(
+    who: str, axis: str, arrays: dict[str, jax.Array], where: dict[str, str]
+) -> None:
+    (first, a), (second, b) = arrays.items()
+    size = a.shape[where[first].index(axis)]
+    other = b.shape[where[second].index(axis)]
+    if size != other:
+        expected = ", ".join(where[second])
+        raise ValueError(
+            f"{who}: axis {axis} is {size} in `{first}` but {other} in `{second}` "
+            f"(expected [{expected}], got {b.shape})."
+        )
+
+
+def _check(who: str, arrays: dict[str, Any], where: dict[str, str]) -> None:
+    for name, axes in where.items():
+        _rank(who, name, arrays[name], axes)
+    pairs = [("query", "key", "BH"), ("key", "value", "BSK")]
+    for first, second, shared in pairs:
+        for axis in shared:
+            if axis in where[first] and axis in where[second]:
+                pair = {first: arrays[first], second: arrays[second]}
+                _same(who, axis, pair, where)
+    for name in where:
+        if not jax.numpy.issubdtype(arrays[name].dtype, jax.numpy.floating):
+            raise ValueError(
+                f"{who}: `{name}` must be floating point, got {arrays[name].dtype}; "
+                f"cast it, for example {name}.astype(jnp.float32)."
+            )
+
+
+def check_head(query: Any, key: Any, value: Any, who: str = "attend") -> Shapes:
+    """Checks the arrays of one head.
+
+    Args:
+      query: [T, H].
+      key: [S, H].
+      value: [S, E].
+      who: The function that a message names.
+
+    Returns:
+      Their `Shapes`.
+
+    Raises:
+      ValueError: A rank or an axis does not fit; the message names axis and arrays.
+    """
+    where = {"query": "TH", "key": "SH", "value": "SE"}
+    _check(who, {"query": query, "key": key, "value": value}, where)
+    (t, h), (s, e) = query.shape, value.shape
+    return Shapes(t, s, h, e, dtype=query.dtype)
+
+
+def check_heads(query: Any, key: Any, value: Any, who: str = "attend_heads") -> Shapes:
+    """Checks the arrays of a batch of heads.
+
+    Args:
+      query: [B, T, N, H].
+      key: [B, S, K, H]; K must divide N.
+      value: [B, S, K, E].
+      who: The function that a message names.
+
+    Returns:
+      Their `Shapes`.
+
+    Raises:
+      ValueError: A rank or an axis does not fit, or N is no multiple of K.
+    """
+    where = {"query": "BTNH", "key": "BSKH", "value": "BSKE"}
+    _check(who, {"query": query, "key": key, "value": value}, where)
+    (batch, t, heads, h), (_, s, key_heads, e) = query.shape, value.shape
+    if not key_heads or heads % key_heads:
+        raise ValueError(
+            f"{who}: N must be a multiple of K, got N={heads}, K={key_heads}."
+        )
+    return Shapes(t, s, h, e, heads, key_heads, batch, query.dtype)

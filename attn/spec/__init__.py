@@ -1,0 +1,1 @@
+"""What to compute: frozen pytrees, no execution."""

@@ -1,0 +1,171 @@
+"""What a mask is: a predicate on a site, combined by `& | ~ ^`, with a cover."""
+
+import enum
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+
+from attn.spec import drawing
+from attn.spec.piece import Piece, piece
+from attn.spec.site import Site
+
+Span = tuple[int, int] | None
+
+
+class Cover(enum.IntEnum):
+    """What a mask does to a rectangle of positions; Kleene's three values."""
+
+    EMPTY = 0  # no pair is allowed
+    SOME = 1  # unknown, always sound
+    FULL = 2  # every pair is allowed
+
+
+class Mask(Piece):
+    """Base of the masks; True means: may attend."""
+
+    kind = "mask"
+
+    def allows(self, site: Site) -> Any:
+        """Booleans that broadcast to [T, S]."""
+        raise NotImplementedError
+
+    def cover(self, query_span: Span, key_span: Span) -> Cover:
+        """What the mask does to all pairs of two spans of positions.
+
+        Args:
+          query_span: (lowest, highest) position of the queries, or None if unknown.
+          key_span: The same of the keys.
+
+        Returns:
+          EMPTY or FULL only if that is certain, else SOME.
+        """
+        return Cover.SOME
+
+    def __and__(self, other):
+        if isinstance(self, Everything) and isinstance(other, Mask):
+            return other
+        if isinstance(other, Everything):
+            return self
+        return _combine(And, self, other)
+
+    def __or__(self, other):
+        return _combine(Or, self, other)
+
+    def __xor__(self, other):
+        return _combine(Xor, self, other)
+
+    def __invert__(self):
+        return self.inner if isinstance(self, Not) else Not(self)
+
+    def draw(self, t: int = 16, s: int | None = None, *, at: Any = None) -> str:
+        """A picture of the mask: a row for each query, a column for each key."""
+        return drawing.draw(self, t, t if s is None else s, at)
+
+    def __str__(self):
+        return drawing.sketch(self)
+
+
+def _combine(operator, left: Mask, right: Any):
+    """Applies an associative operator, nested to the left whatever the brackets."""
+    if not isinstance(right, Mask):
+        return NotImplemented
+    if isinstance(right, operator):
+        left, right = _combine(operator, left, right.left), right.right
+    return operator(left, right)
+
+
+class _Binary(Mask):
+    """Two masks and an operator; `strength` is how tightly Python binds it."""
+
+    symbol: ClassVar[str] = ""
+    strength: ClassVar[int] = 0
+    left: Any
+    right: Any
+
+    def __repr__(self):
+        left, right = (
+            f"({x!r})"
+            if isinstance(x, _Binary) and x.strength < self.strength
+            else repr(x)
+            for x in (self.left, self.right)
+        )
+        return f"{left} {self.symbol} {right}"
+
+
+@piece("and")
+class And(_Binary):
+    """Both masks allow the pair."""
+
+    left: Any
+    right: Any
+    symbol, strength = "&", 3
+
+    def allows(self, site):
+        return self.left.allows(site) & self.right.allows(site)
+
+    def cover(self, query_span, key_span):
+        return min(x.cover(query_span, key_span) for x in (self.left, self.right))
+
+
+@piece("or")
+class Or(_Binary):
+    """At least one of the masks allows the pair."""
+
+    left: Any
+    right: Any
+    symbol, strength = "|", 1
+
+    def allows(self, site):
+        return self.left.allows(site) | self.right.allows(site)
+
+    def cover(self, query_span, key_span):
+        return max(x.cover(query_span, key_span) for x in (self.left, self.right))
+
+
+@piece("xor")
+class Xor(_Binary):
+    """Exactly one of the masks allows the pair."""
+
+    left: Any
+    right: Any
+    symbol, strength = "^", 2
+
+    def allows(self, site):
+        return self.left.allows(site) ^ self.right.allows(site)
+
+    def cover(self, query_span, key_span):
+        left = self.left.cover(query_span, key_span)
+        right = self.right.cover(query_span, key_span)
+        if Cover.SOME in (left, right):
+            return Cover.SOME
+        return Cover.EMPTY if left == right else Cover.FULL
+
+
+@piece("not")
+class Not(Mask):
+    """The mask does not allow the pair."""
+
+    inner: Any
+
+    def allows(self, site):
+        return ~self.inner.allows(site)
+
+    def cover(self, query_span, key_span):
+        return Cover(2 - self.inner.cover(query_span, key_span))
+
+    def __repr__(self):
+        bracket = isinstance(self.inner, _Binary)
+        return f"~({self.inner!r})" if bracket else f"~{self.inner!r}"
+
+
+@piece("everything")
+class Everything(Mask):
+    """Every pair is allowed; the neutral mask."""
+
+    reference: ClassVar[str] = "Vaswani et al. 2017, section 3.2.3, arXiv 1706.03762"
+
+    def allows(self, site):
+        return jnp.ones((1, 1), bool)
+
+    def cover(self, query_span, key_span):
+        return Cover.FULL

@@ -1,0 +1,372 @@
+"""What every piece of a spec is: a frozen pytree with a notation.
+
+A field that holds an array is a leaf: it can be learned, vmapped and changed without
+retracing. A field that holds a Python value is static. Which is which is decided when
+the piece is made and kept in its tree structure.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple, dataclass_transform
+
+import jax
+import numpy as np
+
+PRINTED_ELEMENTS = 4096  # a longer array prints as its type: nobody reads a megabyte
+
+
+class Parameter(NamedTuple):
+    """An array that a module must learn for a piece: `init(rng, shape, dtype)`."""
+
+    shape: tuple[int, ...]
+    init: Callable[..., jax.Array]
+    per_head: bool = False
+
+
+@jax.tree_util.register_pytree_node_class
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Varying:
+    """A leaf with one more axis in front; `heads.py` alone removes it, by `vmap`."""
+
+    value: Any
+    word: ClassVar[str] = "varying"
+
+    def __post_init__(self):
+        object.__setattr__(self, "value", as_leaf(self.value))
+        if not (is_array(self.value) or isinstance(self.value, Varying)):
+            raise ValueError(
+                f"{self.word}: expected an array or a list, got {self.value!r}."
+            )
+
+    def tree_flatten(self):
+        return (self.value,), None
+
+    @classmethod
+    def tree_unflatten(cls, _, children):
+        self = object.__new__(cls)
+        object.__setattr__(self, "value", children[0])
+        return self
+
+    def __eq__(self, other):
+        return type(self) is type(other) and same_value(self.value, other.value)
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    def __repr__(self):
+        return f"{self.word}({write(self.value)})"
+
+
+@jax.tree_util.register_pytree_node_class
+class per_head(Varying):
+    """An array [N, ...] that differs from head to head."""
+
+    word = "per_head"
+
+
+@jax.tree_util.register_pytree_node_class
+class per_batch(Varying):
+    """An array [B, ...] that differs over the batch; may hold a `per_head`."""
+
+    word = "per_batch"
+
+
+def is_array(value: Any) -> bool:
+    """Whether a field's value is a leaf: anything with a shape and a dtype."""
+    return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def is_varying(value: Any) -> bool:
+    """Whether a value is a `per_head` or `per_batch` wrapper."""
+    return isinstance(value, Varying)
+
+
+def as_leaf(value: Any) -> Any:
+    """Turns a list into a float32, int32 or bool array; leaves the rest alone."""
+    if not isinstance(value, list):
+        return value
+    array = np.asarray(value)
+    dtypes = {"f": np.float32, "i": np.int32, "u": np.int32, "b": np.bool_}
+    if array.dtype.kind not in dtypes:
+        raise ValueError(f"expected a list of numbers of one shape, got {value!r}.")
+    return array.astype(dtypes[array.dtype.kind])
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """Equality by value; arrays also by dtype and shape, tracers by identity."""
+    if one is other:
+        return True
+    if isinstance(one, jax.core.Tracer) or isinstance(other, jax.core.Tracer):
+        return False
+    if is_array(one) and is_array(other):
+        if one.dtype != other.dtype or one.shape != other.shape:
+            return False
+        if isinstance(one, jax.ShapeDtypeStruct):
+            return True
+        one, other = np.asarray(one), np.asarray(other)
+        return bool(np.all((one == other) | ((one != one) & (other != other))))
+    return not is_array(one) and not is_array(other) and one == other
+
+
+def _write_number(value: Any) -> str:
+    if isinstance(value, float) and not np.isfinite(value):
+        return "nan" if value != value else ("inf" if value > 0 else "-inf")
+    return repr(value)
+
+
+def _write_nested(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_write_nested(x) for x in value) + "]"
+    return _write_number(value)
+
+
+def _write_array(value: Any) -> str:
+    dtype = np.dtype(value.dtype).name if hasattr(value.dtype, "name") else "array"
+    traced = isinstance(value, (jax.core.Tracer, jax.ShapeDtypeStruct))
+    if traced or np.prod(value.shape) > PRINTED_ELEMENTS:
+        return f"array(<{dtype}{list(value.shape)}>)"
+    array = np.asarray(value)
+    if dtype == "float32":  # the shortest decimals that give the same float32 back
+        nested = np.vectorize(lambda x: float(str(x)), otypes=[object])(array)
+    else:
+        nested = array
+    text = _write_nested(nested.tolist())
+    if array.ndim and array.size and dtype in ("float32", "int32", "bool"):
+        return text
+    if array.size:
+        return f"array({text}, {dtype!r})"
+    return f"array({text}, {dtype!r}, {array.shape!r})"
+
+
+def write(value: Any) -> str:
+    """The notation of a field's value."""
+    if is_array(value):
+        return _write_array(value)
+    if callable(value) and not isinstance(value, Piece):
+        return getattr(value, "__name__", repr(value))
+    if isinstance(value, tuple):
+        inside = ", ".join(write(x) for x in value)
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    return _write_number(value)
+
+
+class Piece:
+    """Base of all pieces; see the module's docstring.
+
+    Class attributes: `name` is the word in the notation, `kind` the slot of `Attention`
+    that it fills, `reference` its source, `positional` whether it compares absolute
+    positions, and `indexed` maps each array that is indexed by query or key storage
+    to the axes in question, for example `{"array": ("query", "key")}`.
+    """
+
+    name: ClassVar[str] = ""
+    kind: ClassVar[str] = ""
+    reference: ClassVar[str] = ""
+    positional: ClassVar[bool] = False
+    indexed: ClassVar[dict[str, tuple[str, ...]]] = {}
+    _children: tuple[str, ...]
+
+    def __post_init__(self):
+        names = [field.name for field in dataclasses.fields(self)]  # pyright: ignore[reportArgumentType]
+        for name in names:
+            try:
+                value = as_leaf(getattr(self, name))
+            except ValueError as error:
+                raise ValueError(f"{self.name}: `{name}`: {error}") from None
+            object.__setattr__(self, name, value)
+        children = tuple(n for n in names if _is_child(getattr(self, n)))
+        object.__setattr__(self, "_children", children)
+        self.validate()
+
+    def validate(self) -> None:
+        """Raises ValueError where a field's value makes no sense."""
+
+    def __call__(self, *args: Any, **changes: Any):
+        """The same piece with other arguments: `softmax(sink=0.0)`."""
+        names = [field.name for field in dataclasses.fields(self)]  # pyright: ignore[reportArgumentType]
+        if len(args) > len(names):
+            raise TypeError(f"takes at most {len(names)} arguments, got {len(args)}")
+        positional = dict(zip(names, args, strict=False))
+        if twice := sorted(positional.keys() & changes.keys()):
+            raise TypeError(f"got two values for `{twice[0]}`")
+        return dataclasses.replace(self, **positional, **changes)  # pyright: ignore[reportArgumentType]
+
+    def pieces(self) -> dict[str, "Piece"]:
+        """The pieces that this one is made of, by field."""
+        values = {name: getattr(self, name) for name in self._children}
+        return {n: value for n, value in values.items() if isinstance(value, Piece)}
+
+    def walk(self):
+        """Yields this piece and every piece inside it."""
+        yield self
+        for inner in self.pieces().values():
+            yield from inner.walk()
+
+    def needs_positions(self) -> bool:
+        """Whether the result depends on absolute positions."""
+        return any(inner.positional for inner in self.walk())
+
+    def check(self, t: int, s: int) -> None:
+        """Checks arrays indexed by query or key against T and S.
+
+        Raises:
+          ValueError: An axis is neither the expected size nor 1.
+        """
+        sizes = {"query": ("T", t), "key": ("S", s)}
+        for inner in self.walk():
+            for name, axes in inner.indexed.items():
+                array = getattr(inner, name)
+                letters = ", ".join(sizes[axis][0] for axis in axes)
+                if not is_array(array) or array.ndim != len(axes):
+                    got = getattr(array, "shape", array)
+                    raise ValueError(
+                        f"{inner.name}: `{name}` must be [{letters}], got {got}."
+                    )
+                for axis, size in zip(axes, array.shape, strict=True):
+                    letter, expected = sizes[axis]
+                    if size not in (1, expected):
+                        raise ValueError(
+                            f"{inner.name}: axis {letter} is {size} in `{name}` but "
+                            f"{expected} in `{axis}` (expected [{letters}], got "
+                            f"{tuple(array.shape)})."
+                        )
+
+    def narrow(self, rows: tuple[Any, int], cols: tuple[Any, int]):
+        """The piece cut to a tile.
+
+        Args:
+          rows: (start, size) of the queries in storage order; start may be traced.
+          cols: (start, size) of the keys.
+
+        Returns:
+          The same piece with its indexed arrays cut, or itself if it has none.
+        """
+        spans = {"query": rows, "key": cols}
+        changes: dict[str, Any] = {}
+        for name, axes in self.indexed.items():
+            array = getattr(self, name)
+            for dim, axis in enumerate(axes):
+                array = _cut(array, dim, *spans[axis])
+            changes[name] = array
+        for name, inner in self.pieces().items():
+            changes[name] = inner.narrow(rows, cols)
+        return self.replace(**changes) if changes else self
+
+    def replace(self, **changes: Any):
+        """A copy with other field values, without validation (they may be traced)."""
+        new = object.__new__(type(self))
+        new.__dict__.update({**self.__dict__, **changes})
+        return new
+
+    def parameters(self, num_heads: int) -> dict[str, Parameter]:
+        """The arrays that a module must learn, by dotted path ({} for most pieces)."""
+        found = dict(self.own_parameters(num_heads))
+        for name, inner in self.pieces().items():
+            for path, parameter in inner.parameters(num_heads).items():
+                found[f"{name}.{path}"] = parameter
+        return found
+
+    def own_parameters(self, num_heads: int) -> dict[str, Parameter]:
+        """The arrays that this very piece wants learned, by field."""
+        return {}
+
+    def with_parameters(self, values: dict[str, Any]):
+        """The piece with learned arrays put in, by the paths of `parameters`."""
+        own = self.own_parameters(1)
+        changes: dict[str, Any] = {}
+        for name, parameter in own.items():
+            if name in values:
+                wrap = per_head if parameter.per_head else lambda x: x
+                changes[name] = wrap(values[name])
+        for name, inner in self.pieces().items():
+            prefix = name + "."
+            mine = {
+                k[len(prefix) :]: v for k, v in values.items() if k.startswith(prefix)
+            }
+            changes[name] = inner.with_parameters(mine) if mine else inner
+        return dataclasses.replace(self, **changes) if changes else self  # pyright: ignore[reportArgumentType]
+
+    def for_heads(self, num_heads: int):
+        """The piece with defaults that depend on the number of heads filled in."""
+        changes = {n: p.for_heads(num_heads) for n, p in self.pieces().items()}
+        return self.replace(**changes) if changes else self
+
+    def __eq__(self, other):
+        if type(self) is not type(other):
+            return NotImplemented
+        leaves, structure = jax.tree.flatten(self)
+        others, other_structure = jax.tree.flatten(other)
+        return structure == other_structure and all(map(same_value, leaves, others))
+
+    def __hash__(self):
+        leaves, structure = jax.tree.flatten(self)
+        if leaves:
+            raise TypeError(f"unhashable: {self.name} holds arrays")
+        return hash(structure)
+
+    def __repr__(self):
+        arguments = []
+        for field in dataclasses.fields(self):  # pyright: ignore[reportArgumentType]
+            value = getattr(self, field.name)
+            if field.default is dataclasses.MISSING:
+                arguments.append(write(value))
+            elif is_array(value) or not same_value(value, field.default):
+                arguments.append(f"{field.name}={write(value)}")
+        return f"{self.name}({', '.join(arguments)})" if arguments else self.name
+
+
+def _is_child(value: Any) -> bool:
+    return is_array(value) or isinstance(value, (Piece, Varying, dict))
+
+
+def _cut(array: Any, axis: int, start: Any, size: int) -> Any:
+    if array.shape[axis] == 1:
+        return array
+    if isinstance(start, int):
+        return array[(slice(None),) * axis + (slice(start, start + size),)]
+    return jax.lax.dynamic_slice_in_dim(array, start, size, axis)
+
+
+def _flatten(self: Piece):
+    static = tuple(
+        (field.name, getattr(self, field.name))
+        for field in dataclasses.fields(self)  # pyright: ignore[reportArgumentType]
+        if field.name not in self._children
+    )
+    children = tuple(getattr(self, name) for name in self._children)
+    return children, (self._children, static)
+
+
+def _flatten_with_keys(self: Piece):
+    children, structure = _flatten(self)
+    keys = map(jax.tree_util.GetAttrKey, self._children)
+    return tuple(zip(keys, children, strict=True)), structure
+
+
+@dataclass_transform(frozen_default=True, eq_default=False)
+def piece(name: str, kind: str = "", *, kw_only: bool = False):
+    """Makes a class a piece: a frozen dataclass and a pytree named `name`."""
+
+    def register(cls):
+        cls = dataclasses.dataclass(
+            frozen=True,
+            eq=False,
+            repr=False,
+            init="__init__" not in cls.__dict__,
+            kw_only=kw_only,
+        )(cls)
+        cls.name = name
+        cls.kind = kind or cls.kind
+
+        def unflatten(structure, children):
+            new = object.__new__(cls)
+            names, static = structure
+            new.__dict__.update(zip(names, children, strict=True))
+            new.__dict__.update(static, _children=names)
+            return new
+
+        jax.tree_util.register_pytree_with_keys(
+            cls, _flatten_with_keys, unflatten, _flatten
+        )
+        return cls
+
+    return register

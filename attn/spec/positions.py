@@ -1,0 +1,305 @@
+"""How positions enter besides logits pieces: added to embeddings, or by rotation."""
+
+import math
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from attn.spec.piece import Parameter, Piece, is_array, is_varying, piece
+
+
+class Position(Piece):
+    """Base of the positions; each method does nothing unless a position overrides it.
+
+    `embeds` and `rotates` say which of the two a position does.
+    """
+
+    kind = "position"
+    embeds: ClassVar[bool] = False
+    rotates: ClassVar[bool] = False
+
+    def embed(self, x: jax.Array, positions: jax.Array) -> jax.Array:
+        """Embeddings x [T, D] with their positions [T] added; dtype of x."""
+        return x
+
+    def rotate(self, x: jax.Array, positions: jax.Array) -> jax.Array:
+        """Queries or keys x [T, H] turned by their positions [T]; dtype of x."""
+        return x
+
+    def sized(self, context: int, width: int) -> "Position":
+        """The position with sizes that a model knows filled in where it has none."""
+        return self
+
+
+def _above(name: str, field: str, value: Any, least: float) -> None:
+    if is_array(value) or is_varying(value):
+        return
+    good = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not good or not least < value < math.inf:
+        raise ValueError(
+            f"{name}: `{field}` must be a number above {least}, got {value!r}."
+        )
+
+
+def _angles(positions: jax.Array, frequencies: Any, dtype: Any) -> jax.Array:
+    """positions [T] times frequencies [F]: [T, F], float32 or wider."""
+    dtype = jnp.promote_types(dtype, jnp.float32)
+    frequencies = jnp.asarray(frequencies, dtype)
+    return positions.astype(dtype)[:, None] * frequencies[None]
+
+
+@piece("none")
+class NoPosition(Position):
+    """No positions (NoPE): order is seen through the mask alone.
+
+    Reference:
+      Kazemnejad et al. 2023, arXiv 2305.19466.
+    """
+
+    reference: ClassVar[str] = "Kazemnejad et al. 2023, arXiv 2305.19466"
+
+
+@piece("sinusoidal")
+class Sinusoidal(Position):
+    """Adds sines and cosines of the position at geometric wavelengths.
+
+    x[2i] + sin(pos / base^(2i / D)), x[2i + 1] + cos(the same)
+
+    Reference:
+      Vaswani et al. 2017, section 3.5, arXiv 1706.03762.
+    """
+
+    base: Any = 10000.0
+    positional = True
+    embeds = True
+    reference: ClassVar[str] = "Vaswani et al. 2017, section 3.5, arXiv 1706.03762"
+
+    def validate(self):
+        _above("sinusoidal", "base", self.base, 1)
+
+    def embed(self, x, positions):
+        width = x.shape[-1]
+        exponent = np.arange(0, width, 2) / width
+        wide = jnp.promote_types(x.dtype, jnp.float32)
+        frequencies = jnp.asarray(self.base, wide) ** -jnp.asarray(exponent, wide)
+        angles = _angles(positions, frequencies, x.dtype)
+        table = jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1)
+        table = table.reshape(len(positions), -1)[:, :width]
+        return (x.astype(wide) + table).astype(x.dtype)
+
+
+@piece("learned")
+class Learned(Position):
+    """Adds a learned vector for each position.
+
+    x + table[position]; without a table [context, D] a module learns one. A position
+    outside the table gives NaN rather than a neighbour's vector.
+
+    Reference:
+      Gehring et al. 2017, section 3.1, arXiv 1705.03122.
+    """
+
+    table: Any = None
+    size: Any = None
+    positional = True
+    embeds = True
+    reference: ClassVar[str] = "Gehring et al. 2017, section 3.1, arXiv 1705.03122"
+
+    def own_parameters(self, num_heads):
+        if self.table is not None:
+            return {}
+        if self.size is None:
+            raise ValueError(
+                "learned: the size of the table is unknown; give "
+                "learned(size=(context, width)) or learned(table=...)."
+            )
+        init = jax.nn.initializers.normal(0.02)
+        return {"table": Parameter(tuple(self.size), init)}
+
+    def sized(self, context, width):
+        if self.table is not None or self.size is not None:
+            return self
+        return Learned(size=(context, width))
+
+    def embed(self, x, positions):
+        if self.table is None:
+            raise ValueError(
+                "learned: `table` is to be learned and has no value yet: use it in a "
+                "module, or give learned(table=...)."
+            )
+        if self.table.ndim != 2 or self.table.shape[-1] != x.shape[-1]:
+            raise ValueError(
+                f"learned: `table` must be [context, D] with D={x.shape[-1]}, got "
+                f"{self.table.shape}."
+            )
+        known = jnp.where(positions < 0, len(self.table), positions)  # no wrapping
+        rows = jnp.take(jnp.asarray(self.table), known, axis=0, mode="fill")
+        return x + rows.astype(x.dtype)
+
+
+class Scaling(Piece):
+    """Base of the ways to stretch rotary positions beyond the training length."""
+
+    kind = "scaling"
+
+    def frequencies(self, base: Any, width: int) -> Any:
+        """Angle per position of each pair of coordinates, [width / 2] float64."""
+        raise NotImplementedError
+
+    def temperature(self) -> float:
+        """What queries and keys are multiplied by."""
+        return 1.0
+
+
+def plain_frequencies(base: Any, width: int) -> Any:
+    """base^(-2i / width), [width / 2]."""
+    exponent = -np.arange(0, width, 2) / width
+    if is_array(base):
+        return jnp.asarray(base, jnp.float32) ** jnp.asarray(exponent, jnp.float32)
+    return np.float64(base) ** exponent
+
+
+@piece("linear")
+class Linear(Scaling):
+    """Position interpolation: positions are divided by `factor`.
+
+    Reference:
+      Chen et al. 2023, equation 4, arXiv 2306.15595.
+    """
+
+    factor: Any
+    reference: ClassVar[str] = "Chen et al. 2023, eq. 4, arXiv 2306.15595"
+
+    def validate(self):
+        _above("linear", "factor", self.factor, 0)
+
+    def frequencies(self, base, width):
+        return plain_frequencies(base, width) / self.factor
+
+
+@piece("ntk")
+class Ntk(Scaling):
+    """NTK-aware: the base grows, so that slow pairs stretch and fast ones do not.
+
+    base * factor^(width / (width - 2))
+
+    Reference:
+      bloc97 2023; Peng et al. 2023, equation 16, arXiv 2309.00071.
+    """
+
+    factor: Any
+    reference: ClassVar[str] = "Peng et al. 2023, section 3.1, arXiv 2309.00071"
+
+    def validate(self):
+        _above("ntk", "factor", self.factor, 0)
+
+    def frequencies(self, base, width):
+        if width <= 2:
+            return plain_frequencies(base, width)
+        return plain_frequencies(base * self.factor ** (width / (width - 2)), width)
+
+
+@piece("yarn")
+class Yarn(Scaling):
+    """YaRN: slow pairs interpolate, fast ones stay, a ramp between, and a temperature.
+
+    A pair that turns fewer than `slow` times in `context` is divided by `factor`, one
+    that turns more than `fast` times is not; queries and keys grow by
+    sqrt(1 / t) = 0.1 ln(factor) + 1.
+
+    Reference:
+      Peng et al. 2023, equations 17 to 22, arXiv 2309.00071.
+    """
+
+    factor: float
+    context: int
+    slow: float = 1.0
+    fast: float = 32.0
+    reference: ClassVar[str] = "Peng et al. 2023, eq. 17 to 22, arXiv 2309.00071"
+
+    def validate(self):
+        for field in ("factor", "context", "slow", "fast"):
+            _above("yarn", field, getattr(self, field), 0)
+        if not self.slow < self.fast:
+            raise ValueError(
+                f"yarn: `slow` must be below `fast`, got {self.slow} and {self.fast}."
+            )
+
+    def frequencies(self, base, width):
+        plain = plain_frequencies(base, width)
+        turns = self.context * plain / (2 * math.pi)
+        ramp = ((turns - self.slow) / (self.fast - self.slow)).clip(0, 1)
+        return plain * ramp + plain / self.factor * (1 - ramp)
+
+    def temperature(self):
+        return 0.1 * math.log(self.factor) + 1.0 if self.factor > 1 else 1.0
+
+
+@piece("rotary")
+class Rotary(Position):
+    """Turns pairs of coordinates by angles that grow with the position.
+
+    (a, b) -> (a cos - b sin, b cos + a sin), a the first and b the second half of the
+    first `width` coordinates (None: all), angle = position * base^(-2i / width), in
+    float32. `scaling` is None, linear(factor), ntk(factor) or yarn(factor, context).
+
+    Reference:
+      Su et al. 2021, equation 34, arXiv 2104.09864.
+    """
+
+    base: Any = 10000.0
+    width: int | None = None
+    scaling: Any = None
+    positional = True
+    rotates = True
+    reference: ClassVar[str] = "Su et al. 2021, eq. 34, arXiv 2104.09864"
+
+    def validate(self):
+        _above("rotary", "base", self.base, 1)
+        width = self.width
+        if width is not None and (
+            not isinstance(width, int)
+            or isinstance(width, bool)
+            or width < 2
+            or width % 2
+        ):
+            raise ValueError(
+                f"rotary: `width` must be an even number of at least 2, got {width!r}."
+            )
+        if self.scaling is not None and not isinstance(self.scaling, Scaling):
+            raise ValueError(
+                "rotary: `scaling` must be linear(factor), ntk(factor) or "
+                f"yarn(factor, context), got {self.scaling!r}."
+            )
+
+    def rotate(self, x, positions):
+        width = x.shape[-1] if self.width is None else self.width
+        if width % 2 or width > x.shape[-1]:
+            raise ValueError(
+                f"rotary: the width to turn must be even and at most H={x.shape[-1]}, "
+                f"got {width}; give rotary(width=...)."
+            )
+        if self.scaling is None:
+            frequencies, grow = plain_frequencies(self.base, width), 1.0
+        else:
+            frequencies = self.scaling.frequencies(self.base, width)
+            grow = self.scaling.temperature()
+        angles = _angles(positions, frequencies, x.dtype)
+        cos, sin = jnp.cos(angles) * grow, jnp.sin(angles) * grow
+        wide = x.astype(angles.dtype)
+        a, b = wide[:, : width // 2], wide[:, width // 2 : width]
+        rest = wide[:, width:] * grow
+        turned = [a * cos - b * sin, b * cos + a * sin, rest]
+        return jnp.concatenate(turned, axis=-1).astype(x.dtype)
+
+
+SCALINGS = {"linear": Linear, "ntk": Ntk, "yarn": Yarn}
+
+POSITIONS = {
+    "none": NoPosition(),
+    "sinusoidal": Sinusoidal(),
+    "learned": Learned(),
+    "rotary": Rotary(),
+}

@@ -1,0 +1,176 @@
+"""How a query and a key get a number: `compare(query [T,H], key [S,H]) -> [T,S]`."""
+
+import math
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from attn.numerics import accumulation_dtype
+from attn.spec.piece import Piece, is_array, is_varying, piece
+
+
+class Similarity(Piece):
+    """Base of the similarities."""
+
+    kind = "similarity"
+
+    def compare(self, query: jax.Array, key: jax.Array) -> jax.Array:
+        """Logits [T, S] in the accumulation dtype, of query [T, H] and key [S, H]."""
+        raise NotImplementedError
+
+
+def _product(query: jax.Array, key: jax.Array) -> jax.Array:
+    """query @ key.T, summed in the accumulation dtype."""
+    dtype = accumulation_dtype(query.dtype)
+    return jnp.einsum("th,sh->ts", query, key, preferred_element_type=dtype)
+
+
+def _wide(*arrays: Any) -> list[jax.Array]:
+    """The arrays in the accumulation dtype of the first."""
+    dtype = accumulation_dtype(arrays[0].dtype)
+    return [jnp.asarray(array, dtype) for array in arrays]
+
+
+def _positive(name: str, field: str, value: Any) -> None:
+    """Checks a static number; arrays and None pass."""
+    if value is None or is_array(value) or is_varying(value):
+        return
+    good = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not good or not 0 < value < math.inf:
+        raise ValueError(f"{name}: `{field}` must be a positive number, got {value!r}.")
+
+
+@piece("dot")
+class Dot(Similarity):
+    """Scaled dot product.
+
+    query @ key.T * scale, with scale = 1 / sqrt(H) where it is None.
+
+    Reference:
+      Vaswani et al. 2017, equation 1, arXiv 1706.03762.
+    """
+
+    scale: Any = None
+    reference: ClassVar[str] = "Vaswani et al. 2017, eq. 1, arXiv 1706.03762"
+
+    def validate(self):
+        _positive("dot", "scale", self.scale)
+
+    def compare(self, query, key):
+        logits = _product(query, key)
+        scale = 1 / math.sqrt(query.shape[-1]) if self.scale is None else self.scale
+        return logits * jnp.asarray(scale, logits.dtype)
+
+
+@piece("cosine")
+class Cosine(Similarity):
+    """Cosine of the angle, divided by a temperature.
+
+    query @ key.T / (|query| |key|) / temperature; a vector of zeros has cosine 0.
+
+    Reference:
+      Henry et al. 2020, section 3, arXiv 2010.04245 (query-key normalisation).
+    """
+
+    temperature: Any = 0.1
+    reference: ClassVar[str] = "Henry et al. 2020, section 3, arXiv 2010.04245"
+
+    def validate(self):
+        _positive("cosine", "temperature", self.temperature)
+
+    def compare(self, query, key):
+        query, key = _wide(query, key)
+        logits = _product(_unit(query), _unit(key))
+        return logits / jnp.asarray(self.temperature, logits.dtype)
+
+
+def _unit(array: jax.Array) -> jax.Array:
+    """Rows of length 1; a row of zeros stays zero, with zero gradient."""
+    square = jnp.sum(array * array, axis=-1, keepdims=True)
+    zero = square == 0
+    return jnp.where(zero, 0.0, array * jax.lax.rsqrt(jnp.where(zero, 1.0, square)))
+
+
+@piece("bilinear")
+class Bilinear(Similarity):
+    """Bilinear form with a learned matrix [H, H] (Luong's `general`).
+
+    query @ matrix @ key.T
+
+    Reference:
+      Luong et al. 2015, equation 8, arXiv 1508.04025.
+    """
+
+    matrix: Any
+    reference: ClassVar[str] = "Luong et al. 2015, eq. 8, arXiv 1508.04025"
+
+    def compare(self, query, key):
+        query, key, matrix = _wide(query, key, self.matrix)
+        _fits("bilinear", "matrix", matrix, (query.shape[-1], key.shape[-1]), "[H, H]")
+        return _product(query @ matrix, key)
+
+
+@piece("additive")
+class Additive(Similarity):
+    """A small network of query and key (Bahdanau).
+
+    tanh(query @ query_map + key @ key_map) @ vector, with maps [H, A], vector [A].
+
+    Reference:
+      Bahdanau et al. 2015, appendix A.1.2, arXiv 1409.0473.
+    """
+
+    query_map: Any
+    key_map: Any
+    vector: Any
+    reference: ClassVar[str] = "Bahdanau et al. 2015, appendix A.1.2, arXiv 1409.0473"
+
+    def compare(self, query, key):
+        query, key, a, b, vector = _wide(
+            query, key, self.query_map, self.key_map, self.vector
+        )
+        hidden = vector.shape[-1]
+        _fits("additive", "query_map", a, (query.shape[-1], hidden), "[H, A]")
+        _fits("additive", "key_map", b, (key.shape[-1], hidden), "[H, A]")
+        return jnp.tanh((query @ a)[:, None] + (key @ b)[None]) @ vector
+
+
+@piece("l2")
+class L2(Similarity):
+    """Negative squared distance.
+
+    -scale * |query - key|^2, with scale = 1 / sqrt(H) where it is None.
+
+    Reference:
+      Kim et al. 2021, equation 9, arXiv 2006.04710 (L2 self-attention).
+    """
+
+    scale: Any = None
+    reference: ClassVar[str] = "Kim et al. 2021, section 3.2, arXiv 2006.04710"
+
+    def validate(self):
+        _positive("l2", "scale", self.scale)
+
+    def compare(self, query, key):
+        query, key = _wide(query, key)
+        lengths = jnp.sum(query**2, -1)[:, None] + jnp.sum(key**2, -1)[None]
+        scale = 1 / math.sqrt(query.shape[-1]) if self.scale is None else self.scale
+        distance = lengths - 2.0 * _product(query, key)
+        return -distance * jnp.asarray(scale, distance.dtype)
+
+
+def _fits(name: str, field: str, array: Any, shape: tuple, letters: str) -> None:
+    if array.shape != shape:
+        raise ValueError(
+            f"{name}: `{field}` must be {letters} = {list(shape)}, got {array.shape}."
+        )
+
+
+SIMILARITIES = {
+    "dot": Dot(),
+    "cosine": Cosine(),
+    "bilinear": Bilinear,
+    "additive": Additive,
+    "l2": L2(),
+}

@@ -1,0 +1,147 @@
+"""Where queries and keys stand: positions, segments and other per-token data."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from attn.spec.piece import Piece
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class At:
+    """Per-token data of both sides; made by `at(...)`, None where not given."""
+
+    query_pos: Any = None
+    key_pos: Any = None
+    query: dict[str, Any] = dataclasses.field(default_factory=dict)
+    key: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """What a mask or a logits piece sees of a tile.
+
+    Attributes:
+      query_pos: [T, 1] int32, absolute positions of the queries.
+      key_pos: [1, S] int32, absolute positions of the keys.
+      query: Per-token arrays of the queries, [T, 1, ...].
+      key: Per-token arrays of the keys, [1, S, ...].
+    """
+
+    query_pos: Any
+    key_pos: Any
+    query: dict[str, Any] = dataclasses.field(default_factory=dict)
+    key: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def distance(self) -> Any:
+        """Query position minus key position, [T, S]: positive for earlier keys."""
+        return self.query_pos - self.key_pos
+
+    def visible(self, allowed: Any) -> "Site":
+        """The site with hidden keys moved onto their query.
+
+        A user's function then never sees a distance that the mask forbids, so that
+        `log(distance + 1)` gives no NaN and no NaN gradient behind a causal mask.
+        """
+        key_pos = jnp.where(allowed, self.key_pos, self.query_pos)
+        return dataclasses.replace(self, key_pos=key_pos)
+
+
+def at(
+    query_pos: Any = None,
+    key_pos: Any = None,
+    *,
+    positions: Any = None,
+    segment: Any = None,
+    query: dict[str, Any] | None = None,
+    key: dict[str, Any] | None = None,
+) -> At:
+    """Says where queries and keys stand.
+
+    Args:
+      query_pos: [T] ints, absolute positions of the queries.
+      key_pos: [S] ints, absolute positions of the keys.
+      positions: [T] ints for both sides at once, where T == S.
+      segment: [T] ints for both sides: the document of each token (`segments`).
+      query: Any other per-token arrays of the queries by name, [T, ...].
+      key: Any other per-token arrays of the keys by name, [S, ...].
+
+    Returns:
+      A pytree for the `at` argument of `attend` and `attend_heads`; for the latter
+      each array may also have a batch axis in front.
+
+    Raises:
+      ValueError: `positions` is given together with `query_pos` or `key_pos`.
+    """
+    if positions is not None:
+        if query_pos is not None or key_pos is not None:
+            raise ValueError(
+                "at: give either `positions` (both sides) or `query_pos` and "
+                "`key_pos`, got both."
+            )
+        query_pos = key_pos = positions
+    query, key = dict(query or {}), dict(key or {})
+    if segment is not None:
+        query["segment"] = key["segment"] = segment
+    as_array = lambda x: None if x is None else jnp.asarray(x)  # noqa: E731
+    query, key = jax.tree.map(jnp.asarray, (query, key))
+    return At(as_array(query_pos), as_array(key_pos), query, key)
+
+
+def resolve(where: At | None, t: int, s: int, spec: Piece) -> At:
+    """Fills in default positions and checks lengths.
+
+    Args:
+      where: What the caller gave, or None.
+      t: Number of queries.
+      s: Number of keys.
+      spec: Decides whether positions matter.
+
+    Returns:
+      An `At` whose positions are int32 arrays [T] and [S].
+
+    Raises:
+      ValueError: T != S, the spec compares positions, and nobody said where the
+        queries stand; or an array has the wrong length.
+    """
+    where = At() if where is None else where
+    if where.query_pos is None and t != s and spec.needs_positions():
+        raise ValueError(
+            f"attend: {spec!r} compares positions and T={t} differs from S={s}: say "
+            "where the queries stand, for example "
+            "at=attn.at(query_pos=jnp.arange(S - T, S))."
+        )
+    for side, size, letter in (("query", t, "T"), ("key", s, "S")):
+        data = {f"{side}_pos": getattr(where, f"{side}_pos"), **getattr(where, side)}
+        for name, array in data.items():
+            if array is not None and (array.ndim < 1 or array.shape[0] != size):
+                raise ValueError(
+                    f"attend: `at` has {side} data `{name}` of shape {array.shape}, "
+                    f"expected [{letter}, ...] with {letter}={size}."
+                )
+    positions = [
+        jnp.arange(size, dtype=jnp.int32) if given is None else given.astype(jnp.int32)
+        for given, size in ((where.query_pos, t), (where.key_pos, s))
+    ]
+    return At(*positions, where.query, where.key)
+
+
+def tile(where: At, rows: tuple[Any, int], cols: tuple[Any, int]) -> Site:
+    """The site of a tile of a resolved `At`; rows and cols are (start, size)."""
+    take = lambda x, span: jax.lax.dynamic_slice_in_dim(x, *span, 0)  # noqa: E731
+    query = {name: take(x, rows)[:, None] for name, x in where.query.items()}
+    key = {name: take(x, cols)[None] for name, x in where.key.items()}
+    query_pos, key_pos = take(where.query_pos, rows), take(where.key_pos, cols)
+    return Site(query_pos[:, None], key_pos[None], query, key)
+
+
+def whole(where: At) -> Site:
+    """The site of everything: one tile."""
+    query = {name: x[:, None] for name, x in where.query.items()}
+    key = {name: x[None] for name, x in where.key.items()}
+    return Site(where.query_pos[:, None], where.key_pos[None], query, key)
