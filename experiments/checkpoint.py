@@ -1,0 +1,312 @@
+"""Checkpoints: written by orbax, renamed into place when whole, verified when read.
+
+A checkpoint is a folder `step_00000100` with orbax's `arrays`, `notes.json` and
+`checksums.txt`, which `sha256sum -c checksums.txt` understands. It is written under
+another name, flushed to the disk and renamed, so that a folder of that name is whole
+whatever happens; a kill leaves at most a `.new-...` folder, removed at the next start.
+"""
+
+import functools
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.errors import UserError
+from experiments.storage import sync
+
+PREFIX, NEW, OLD = "step_", ".new-", ".old-"
+NOTES, CHECKSUMS, ARRAYS = "notes.json", "checksums.txt", "arrays"
+
+Tree = Any  # a pytree of arrays
+
+
+class CheckpointError(UserError):
+    """A checkpoint that cannot be written or read, in one line."""
+
+
+class NotFinite(CheckpointError):
+    """Refused: a checkpoint of numbers that are not finite would spoil the run."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """The checkpoints of one run.
+
+    Args:
+      folder: where they lie; made when first needed.
+      keep: how many of the latest stay.
+      best: whether the one of lowest validation loss stays too.
+    """
+
+    folder: Path
+    keep: int = 2
+    best: bool = True
+
+    def steps(self) -> list[int]:
+        """The steps that have a checkpoint, in order."""
+        found = self.folder.glob(f"{PREFIX}[0-9]*") if self.folder.is_dir() else ()
+        names = [path.name.removeprefix(PREFIX) for path in found if path.is_dir()]
+        return sorted(int(name) for name in names if name.isdigit())
+
+    def path(self, step: int) -> Path:
+        """Where the checkpoint of a step lies."""
+        return self.folder / f"{PREFIX}{step:08d}"
+
+    def save(self, step: int, state: Tree, notes: dict[str, Any]) -> Path:
+        """Writes a checkpoint and removes those that need not stay.
+
+        Args:
+          step: steps taken.
+          state: pytree of arrays.
+          notes: what JSON can hold, `validation` being the validation loss.
+
+        Raises:
+          NotFinite: an array holds a NaN or an infinity.
+          CheckpointError: it cannot be written; those there before are untouched.
+        """
+        arrays = flatten(state)
+        _check_finite(arrays)
+        path, new = self.path(step), self.folder / f"{NEW}{PREFIX}{step:08d}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(new, ignore_errors=True)
+            _write(new, arrays, {**notes, "step": step})
+            _swap(new, path)
+            self._prune()
+        except Exception as error:  # orbax reports the disk's trouble in many types
+            shutil.rmtree(new, ignore_errors=True)
+            raise CheckpointError(_cannot_write(path, error)) from None
+        return path
+
+    def notes(self, step: int) -> dict[str, Any]:
+        """The notes of a checkpoint, verified.
+
+        Raises:
+          CheckpointError: they do not match their checksum.
+        """
+        path = self.path(step)
+        expected = _read_checksums(path).get(NOTES)
+        if expected is None or expected != _digest(path / NOTES):
+            raise CheckpointError(_damaged(path, NOTES))
+        return json.loads((path / NOTES).read_text())
+
+    def load(self, step: int, like: Tree) -> tuple[Tree, dict[str, Any]]:
+        """Reads a checkpoint, every byte verified.
+
+        Args:
+          step: steps taken.
+          like: pytree of the arrays, or of their shapes and dtypes, that are expected.
+
+        Returns:
+          The pytree, with NumPy arrays, and the notes.
+
+        Raises:
+          CheckpointError: damaged, or not of this shape.
+        """
+        path = self.path(step)
+        verify(path)
+        notes = self.notes(step)
+        _check_shapes(path, notes["arrays"], flatten_shapes(like))
+        found = _checkpointer().restore((path / ARRAYS).resolve())
+        order = [
+            found[name] if name in found else np.zeros(leaf.shape, leaf.dtype)
+            for name, leaf in flatten_shapes(like).items()
+        ]
+        return jax.tree.unflatten(jax.tree.structure(like), order), notes
+
+    def newest(self, like: Tree) -> Iterator[tuple[Tree, dict[str, Any]] | str]:
+        """Tries the checkpoints, latest first: a fault for each unreadable one.
+
+        Yields:
+          Faults, one line each, and last the first checkpoint that can be read.
+        """
+        for step in reversed(self.steps()):
+            try:
+                yield self.load(step, like)
+                return
+            except CheckpointError as error:
+                yield str(error)
+
+    def best_step(self) -> int | None:
+        """The step of lowest validation loss among the checkpoints there are."""
+        losses = {step: self._validation(step) for step in self.steps()}
+        known = {step: loss for step, loss in losses.items() if loss is not None}
+        return min(known, key=lambda step: (known[step], step)) if known else None
+
+    def clean(self) -> None:
+        """Removes what a killed process left; only the run's owner may call it."""
+        for old in self.folder.glob(f"{OLD}{PREFIX}*"):
+            path = self.folder / old.name.removeprefix(OLD)
+            if not path.exists():  # killed between the two renames of `_swap`
+                old.rename(path)
+        for left in [*self.folder.glob(f"{NEW}*"), *self.folder.glob(f"{OLD}*")]:
+            shutil.rmtree(left, ignore_errors=True)
+
+    def drop(self, step: int) -> None:
+        """Removes a checkpoint; half removed, it does not look like one."""
+        old = self.folder / f"{OLD}gone-{step:08d}"
+        shutil.rmtree(old, ignore_errors=True)
+        self.path(step).rename(old)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _prune(self) -> None:
+        steps = self.steps()
+        stay = set(steps[-self.keep :])
+        if self.best:
+            stay.add(self.best_step())
+        for step in steps:
+            if step not in stay:
+                self.drop(step)
+
+    def _validation(self, step: int) -> float | None:
+        try:
+            return self.notes(step).get("validation")
+        except CheckpointError:
+            return None
+
+
+def flatten(tree: Tree) -> dict[str, np.ndarray]:
+    """A pytree as host arrays under readable names, `params/blocks/0/mlp/up/kernel`."""
+    return {name: np.asarray(leaf) for name, leaf in flatten_shapes(tree).items()}
+
+
+def flatten_shapes(tree: Tree) -> dict[str, Any]:
+    """The leaves of a pytree under their names."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    named = functools.partial(jax.tree_util.keystr, simple=True, separator="/")
+    return {named(path): leaf for path, leaf in leaves}
+
+
+def digest(tree: Tree) -> str:
+    """SHA-256 of the names, dtypes, shapes and bytes of a pytree's arrays."""
+    total = hashlib.sha256()
+    for name, array in sorted(flatten(tree).items()):
+        total.update(f"{name}:{array.dtype}:{array.shape};".encode())
+        total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()
+
+
+def verify(path: Path) -> None:
+    """Compares every file of a checkpoint with its checksum.
+
+    Raises:
+      CheckpointError: a file is missing, damaged, unlisted, or no plain file.
+    """
+    expected = _read_checksums(path)
+    found = {str(file.relative_to(path)) for file in _files(path)}
+    for name in sorted(set(expected) ^ (found - {CHECKSUMS})):
+        raise CheckpointError(_damaged(path, name))
+    for name, known in expected.items():
+        if _digest(path / name) != known:
+            raise CheckpointError(_damaged(path, name))
+
+
+def _write(new: Path, arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> None:
+    """Fills a folder and sees to it that its bytes are on the disk."""
+    new.mkdir()
+    filled = {name: array for name, array in arrays.items() if array.size}
+    _checkpointer().save((new / ARRAYS).resolve(), filled)  # it refuses empty ones
+    table = {name: [str(a.dtype), list(a.shape)] for name, a in arrays.items()}
+    text = json.dumps({**notes, "arrays": table}, indent=1, sort_keys=True)
+    (new / NOTES).write_text(text + "\n")
+    files = sorted(_files(new))
+    lines = [f"{_digest(file)}  {file.relative_to(new)}\n" for file in files]
+    (new / CHECKSUMS).write_text("".join(lines))
+    for file in [*files, new / CHECKSUMS]:
+        sync(file)
+    for folder in {file.parent for file in files} | {new}:
+        sync(folder)
+
+
+def _swap(new: Path, path: Path) -> None:
+    """Renames a whole checkpoint into place, setting aside one of the same step."""
+    old = path.with_name(OLD + path.name)
+    if path.exists():
+        path.rename(old)
+    new.rename(path)
+    sync(path.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _checkpointer() -> Any:
+    """Orbax's synchronous checkpointer for a dict of host arrays."""
+    # Imported late: 0.25 s that the first loss need not wait for.
+    import orbax.checkpoint as ocp
+
+    # Its notes on every save are for pods, and would tear the progress bar.
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    return ocp.PyTreeCheckpointer()
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """The files below a folder; refuses links, which could lead anywhere."""
+    for entry in os.scandir(path):
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(Path(entry.path))
+        elif entry.is_file(follow_symlinks=False) and entry.stat().st_nlink == 1:
+            yield Path(entry.path)
+        else:
+            raise CheckpointError(f"{entry.path}: links have no place in a checkpoint.")
+
+
+def _read_checksums(path: Path) -> dict[str, str]:
+    try:
+        lines = (path / CHECKSUMS).read_text().splitlines()
+        pairs = [line.split("  ", 1) for line in lines]
+        return {name: digest for digest, name in pairs}
+    except (OSError, ValueError):
+        raise CheckpointError(_damaged(path, CHECKSUMS)) from None
+
+
+def _digest(file: Path) -> str:
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError:
+        return "unreadable"
+
+
+def _check_finite(arrays: dict[str, np.ndarray]) -> None:
+    for name, array in arrays.items():
+        if not np.issubdtype(array.dtype, np.integer) and not np.isfinite(array).all():
+            raise NotFinite(f"checkpoint: `{name}` is not finite; nothing was written.")
+
+
+def _check_shapes(path: Path, found: dict[str, Any], like: dict[str, Any]) -> None:
+    """Refuses arrays of another model or optimizer, naming the first difference."""
+    expected = {name: [str(x.dtype), list(x.shape)] for name, x in like.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        want, got = expected.get(name, "nothing"), found.get(name, "nothing")
+        if want != got:
+            raise CheckpointError(
+                f"{path}: `{name}` expected {_said(want)}, got {_said(got)}; "
+                "the model or the optimizer has changed since it was written."
+            )
+
+
+def _said(shape: Any) -> str:
+    return shape if isinstance(shape, str) else f"{shape[0]} {tuple(shape[1])}"
+
+
+def _damaged(path: Path, name: str) -> str:
+    return f"{path}: `{name}` is missing or does not match its checksum."
+
+
+def _cannot_write(path: Path, error: Exception) -> str:
+    """One line for a failed save."""
+    text = " ".join(str(error).split())
+    full = getattr(error, "errno", None) == 28 or "No space left" in text
+    why = "no space left on the device" if full else (text or type(error).__name__)
+    return (
+        f"{path}: cannot write the checkpoint: {why[:200]}. Earlier checkpoints are "
+        "whole; make room or rights, then resume."
+    )

@@ -1,0 +1,176 @@
+"""Text from a model: one jitted function of fixed shapes, any length, any prompt."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from experiments.step import Apply, Inputs, Tree, stream
+
+SAMPLE_STREAM = 2  # beside those of step.py
+TOKENS_PER_CALL = 32  # so that a signal is heard within a fraction of a second
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How tokens are drawn.
+
+    Args:
+      temperature: divides the logits; 0 takes the likeliest token.
+      top_k: draw among the k likeliest; None for all.
+    """
+
+    temperature: float = 0.8
+    top_k: int | None = None
+
+
+def draw(logits: Array, rng: Array, temperature: Array, top_k: Array) -> Array:
+    """One token from logits [V]: int32.
+
+    The numbers are traced, so that one compilation serves all of them.
+    """
+    lowest = jnp.sort(logits)[::-1][top_k - 1]
+    kept = jnp.where(logits >= lowest, logits, -jnp.inf)
+    warm = jax.random.categorical(rng, kept / jnp.maximum(temperature, 1e-6))
+    return jnp.where(temperature == 0, logits.argmax(), warm).astype(jnp.int32)
+
+
+def make_generate_call(apply: Apply) -> Callable[..., Any]:
+    """Compiles once: (params, inputs, window, place, numbers) -> window, filled, new.
+
+    `window` [C] holds the latest `filled` tokens from its start; when it is full it
+    moves on by one token, and positions are counted from its start. `place` is
+    (filled, how many were drawn before, how many to draw); `numbers` is (temperature,
+    top_k).
+    """
+
+    def call(
+        params: Tree,
+        inputs: Inputs,
+        window: Array,
+        place: Array,
+        numbers: tuple[Array, Array],
+    ):
+        filled, first, count = place
+        rng = stream(inputs.seed, SAMPLE_STREAM)
+
+        def body(i, carry):
+            window, filled, new = carry
+            logits = apply(params, inputs.constants, window[None], None)[0, filled - 1]
+            logits = logits.astype(jnp.float32)
+            token = draw(logits, jax.random.fold_in(rng, first + i), *numbers)
+            is_full = filled == window.size
+            window = jnp.where(is_full, jnp.roll(window, -1), window)
+            filled = filled + 1 - is_full
+            return window.at[filled - 1].set(token), filled, new.at[i].set(token)
+
+        new = jnp.zeros(TOKENS_PER_CALL, jnp.int32)
+        return jax.lax.fori_loop(0, count, body, (window, filled, new))
+
+    return jax.jit(call)
+
+
+def generate(
+    call: Callable[..., Any],
+    params: Tree,
+    inputs: Inputs,
+    prompt: list[int],
+    *,
+    length: int,
+    context: int,
+    vocabulary: int,
+    drawing: Drawing,
+) -> Iterator[list[int]]:
+    """Continues a prompt.
+
+    Args:
+      call: from `make_generate_call`.
+      params: of the model.
+      inputs: the constants of the model and the seed.
+      prompt: tokens; only the last `context` are read. At least one.
+      length: tokens to draw.
+      context: tokens that the model sees.
+      vocabulary: number of tokens.
+      drawing: how they are drawn.
+
+    Yields:
+      The new tokens, a few at a time.
+    """
+    window = np.zeros(context, np.int32)
+    seen = prompt[-context:]
+    window[: len(seen)] = seen
+    filled = jnp.int32(len(seen))
+    kept = min(drawing.top_k or vocabulary, vocabulary)
+    numbers = (jnp.float32(drawing.temperature), jnp.int32(kept))
+    window = jnp.asarray(window)
+    for first in range(0, length, TOKENS_PER_CALL):
+        count = min(TOKENS_PER_CALL, length - first)
+        place = (filled, jnp.int32(first), jnp.int32(count))
+        window, filled, new = call(params, inputs, window, place, numbers)
+        yield np.asarray(new)[:count].tolist()
+
+
+def sample_text(
+    setup: Any,
+    params: Tree,
+    *,
+    prompt: str | None = None,
+    length: int | None = None,
+    drawing: Drawing | None = None,
+    halted: Callable[[], bool] = lambda: False,
+) -> str | None:
+    """A text that begins with the prompt; by default as the config's `sample` says.
+
+    Args:
+      setup: the run's `Setup`.
+      params: of the model.
+      prompt: how the text begins.
+      length: tokens to draw.
+      drawing: how they are drawn.
+      halted: asked between calls.
+
+    Returns:
+      The text, or None when halted.
+
+    Raises:
+      ConfigError: the vocabulary cannot write the prompt.
+    """
+    wanted, vocabulary = setup.config.sample, setup.task.vocabulary
+    tokens = encode_prompt(setup.config, vocabulary, prompt)
+    drawing = drawing or Drawing(wanted.temperature, wanted.top_k)
+    new = generate(
+        setup.generate_call,
+        params,
+        setup.inputs,
+        tokens,
+        length=length or wanted.length,
+        context=setup.config.data.context,
+        vocabulary=vocabulary.size,
+        drawing=drawing,
+    )
+    drawn = []
+    for some in new:
+        if halted():
+            return None
+        drawn += some
+    return vocabulary.decode(tokens + drawn)
+
+
+def encode_prompt(config: Any, vocabulary: Any, prompt: str | None) -> list[int]:
+    """The tokens of a prompt, by default the config's; at least one.
+
+    Raises:
+      ConfigError: it is empty, or the vocabulary cannot write it.
+    """
+    text = config.sample.prompt if prompt is None else prompt
+    try:
+        if tokens := list(vocabulary.encode(text)):
+            return tokens
+        message = "expected at least one token to start from, got an empty text."
+    except ValueError as error:
+        message = " ".join(str(error).split())
+    raise config.sample.fault("prompt", message)

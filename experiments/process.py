@@ -1,0 +1,161 @@
+"""Settings of the whole process, made at the runner's start and never by `import attn`.
+
+Call `prepare` before JAX is imported and `start_jax` right after: the allocator and
+XLA read their settings once, and a setting that comes too late does nothing.
+"""
+
+import ctypes
+import mmap
+import os
+import re
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.errors import UserError
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+_IMPORTED = time.monotonic()
+KEEP_MAPPED = 1 << 30  # bytes; above any temporary arena of a step on a CPU
+KEEP_TRIMMED = 2**31 - 1  # the largest value that mallopt takes
+
+
+class ProcessError(UserError):
+    """A setting of the process that cannot be had, in one line."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to ask of the process.
+
+    Args:
+      allocator: keep freed memory instead of handing it back. XLA's CPU backend
+        maps and unmaps its arena at every step otherwise: 11,545 page faults and a
+        third of the time of a small step.
+      simulated_devices: split the CPU into this many devices; None leaves it alone.
+      xla_flags: appended to XLA_FLAGS; the user's own come later and win.
+      platform: cpu, gpu or tpu; None is JAX's own choice.
+    """
+
+    allocator: bool = True
+    simulated_devices: int | None = None
+    xla_flags: str = ""
+    platform: str | None = None
+
+
+def prepare(settings: Settings) -> dict[str, object]:
+    """Makes the settings that have to come before JAX; returns what was done.
+
+    Raises:
+      ProcessError: an XLA flag that this jaxlib does not have.
+    """
+    return {
+        "allocator": keep_memory() if settings.allocator else "left alone",
+        "xla_flags": append_xla_flags(settings.xla_flags),
+        "simulated_devices": settings.simulated_devices,
+        "platform": settings.platform,
+    }
+
+
+def start_jax(settings: Settings) -> None:
+    """Makes the settings that JAX itself takes, and starts its backend.
+
+    Raises:
+      ProcessError: the platform is not there, or a backend already runs.
+    """
+    import jax  # here, not above: `prepare` has to run before JAX is imported
+
+    try:
+        if settings.simulated_devices is not None:
+            jax.config.update("jax_num_cpu_devices", settings.simulated_devices)
+        if settings.platform is not None:
+            jax.config.update("jax_platforms", settings.platform)
+        jax.devices()
+    except RuntimeError as error:
+        raise ProcessError(_why(settings, str(error))) from None
+
+
+def seconds_since_start() -> float:
+    """How long this process has run, its own start-up included; else since import."""
+    try:
+        # Field 22 of Linux's process table, counted in ticks since the machine started;
+        # the name in field 2 may hold spaces, so count from its closing bracket.
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        born = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - born
+    except (OSError, AttributeError, ValueError, IndexError):
+        return time.monotonic() - _IMPORTED
+
+
+def keep_memory() -> str:
+    """Tells glibc's allocator to keep freed memory; says what it did."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):
+        return "no mallopt here"
+    done = mallopt(M_MMAP_THRESHOLD, KEEP_MAPPED)
+    done = mallopt(M_TRIM_THRESHOLD, KEEP_TRIMMED) and done
+    return "keeps freed memory" if done else "mallopt refused"
+
+
+def append_xla_flags(flags: str) -> str:
+    """Puts flags into XLA_FLAGS in front of the user's own; returns all of them.
+
+    XLA takes the last of two equal flags, so what the user has set stays in force.
+
+    Raises:
+      ProcessError: a flag is unknown; XLA would abort the process on it.
+    """
+    own = os.environ.get("XLA_FLAGS", "")
+    if not flags.strip():
+        return own
+    for flag in flags.split():
+        _check_known(flag)
+    if "jax" in sys.modules:
+        print(
+            "process: JAX is already imported, so xla_flags may come too late.",
+            file=sys.stderr,
+        )
+    os.environ["XLA_FLAGS"] = f"{flags.strip()} {own}".strip()
+    return os.environ["XLA_FLAGS"]
+
+
+def _check_known(flag: str) -> None:
+    """Refuses what does not look like a flag or is not written in jaxlib."""
+    found = re.fullmatch(r"--(xla_[a-z0-9_]+)(=\S*)?", flag)
+    if not found:
+        raise ProcessError(
+            f"process.xla_flags: expected --xla_name=value, got `{flag[:60]}`."
+        )
+    if not _is_in_jaxlib(found[1]):
+        raise ProcessError(
+            f"process.xla_flags: this jaxlib has no flag `--{found[1]}`; "
+            "XLA would abort on it. Remove it or correct its name."
+        )
+
+
+def _is_in_jaxlib(name: str) -> bool:
+    """Whether the name stands in a library of jaxlib, without loading it."""
+    import jaxlib  # an empty package: it costs nothing and starts nothing
+
+    for library in Path(jaxlib.__file__).parent.glob("*.so"):
+        with (
+            library.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            if content.find(name.encode()) >= 0:
+                return True
+    return False
+
+
+def _why(settings: Settings, message: str) -> str:
+    """One line for what JAX said about devices."""
+    first = " ".join(message.split())[:200]
+    if settings.platform not in (None, "cpu"):
+        extra = {"gpu": "cuda"}.get(settings.platform, settings.platform)
+        return (
+            f"platform: no {settings.platform} can be used here ({first}). Install "
+            f"the `{extra}` extra, or say platform=cpu or platform=null."
+        )
+    return f"process: JAX could not start its devices: {first}"

@@ -1,0 +1,153 @@
+"""Everything a run computes with, made out of its config and its task."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+from jax.sharding import Mesh
+
+from experiments.config import Config, Derived, resolve
+from experiments.generate import make_generate_call
+from experiments.model import build_model
+from experiments.optim import make_optimizer, make_schedule
+from experiments.step import (
+    Apply,
+    Inputs,
+    State,
+    Training,
+    Tree,
+    initial_state,
+    make_eval_call,
+    make_train_call,
+    split,
+)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What training, evaluation and sampling share.
+
+    Args:
+      config: as loaded.
+      derived: the numbers that follow from it.
+      task: what is learned.
+      training: what a step is made of.
+      inputs: data, constants and seed, on the devices.
+      shapes: the state's shapes and dtypes.
+      start: makes the state before the first step.
+      train_call, eval_call, generate_call: the three jitted functions.
+    """
+
+    config: Config
+    derived: Derived
+    task: Any
+    training: Training
+    inputs: Inputs
+    shapes: State
+    start: Callable[[], State]
+    train_call: Callable[..., Any]
+    eval_call: Callable[..., Any]
+    generate_call: Callable[..., Any]
+
+    @property
+    def most(self) -> int:
+        """The longest compiled call in steps or batches."""
+        return self.config.train.steps_per_call
+
+    @property
+    def eval_batches(self) -> int:
+        """Batches of one evaluation: as configured, at most all there are."""
+        wanted = self.config.eval.batches
+        return min(wanted or self.task.validation_steps, self.task.validation_steps)
+
+    @property
+    def idle_devices(self) -> int:
+        """Devices that get nothing, because the batch does not divide by all."""
+        wanted = self.config.mesh.devices or jax.local_device_count()
+        return wanted - self.training.mesh.size
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are learned."""
+        return sum(math.prod(x.shape) for x in jax.tree.leaves(self.shapes.params))
+
+    def place(self, tree: Tree) -> Tree:
+        """Puts a pytree whole onto every device."""
+        return jax.device_put(tree, self.training.replicated)
+
+
+def assemble(config: Config, task: Any) -> Setup:
+    """Builds the model, the optimizer and the jitted functions; compiles nothing.
+
+    Raises:
+      ConfigError: the model cannot be built, or there are too few devices.
+    """
+    derived = resolve(config)
+    size, seed = task.vocabulary.size, np.uint32(config.seed)
+    apply, _, fixed = split(nnx.eval_shape(lambda: build_model(config, size)))
+    training = _training(config, derived, task, apply)
+
+    def start(seed: Any) -> State:
+        return initial_state(training, split(build_model(config, size, seed))[1])
+
+    def constants() -> Tree:
+        return split(build_model(config, size))[2]
+
+    placed = training.replicated
+    if jax.tree.leaves(fixed):
+        fixed = jax.jit(constants, out_shardings=placed)()
+    made = jax.jit(start, out_shardings=placed)
+    most = config.train.steps_per_call
+    return Setup(
+        config=config,
+        derived=derived,
+        task=task,
+        training=training,
+        inputs=jax.device_put(Inputs(task.arrays, fixed, seed), placed),
+        shapes=jax.eval_shape(start, seed),
+        start=lambda: made(seed),
+        train_call=make_train_call(training, most),
+        eval_call=make_eval_call(training, most),
+        generate_call=make_generate_call(apply),
+    )
+
+
+def _training(config: Config, derived: Derived, task: Any, apply: Apply) -> Training:
+    schedule = make_schedule(
+        config.optim, steps=derived.steps, warmup=derived.warmup, decay=derived.decay
+    )
+    return Training(
+        apply=apply,
+        optimizer=make_optimizer(config.optim, schedule),
+        schedule=schedule,
+        batch=task.batch,
+        mesh=data_mesh(config, derived.microbatch),
+        accumulate=config.optim.accumulate,
+        ema=config.optim.ema,
+    )
+
+
+def data_mesh(config: Config, examples: int) -> Mesh:
+    """The devices that share a batch, on one axis `data`.
+
+    Args:
+      config: `mesh.devices` says how many, None for all local ones.
+      examples: computed at once; the largest number of devices that divides them works.
+
+    Raises:
+      ConfigError: more devices are asked for than there are.
+    """
+    devices = jax.local_devices()
+    wanted = config.mesh.devices or len(devices)
+    if wanted > len(devices):
+        raise config.mesh.fault(
+            "devices",
+            f"expected at most the {len(devices)} devices that are here, got {wanted}; "
+            "lower it, or set process.simulated_devices on a CPU.",
+        )
+    used = max(n for n in range(1, wanted + 1) if examples % n == 0)
+    return Mesh(np.array(devices[:used]), ("data",))

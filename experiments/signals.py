@@ -1,0 +1,71 @@
+"""Stopping: the first SIGINT or SIGTERM asks for it, the second leaves at once.
+
+Import this and call `install` before the heavy imports; it needs the standard library
+only. Signals are read by a thread from the wake-up pipe, because Python's own handlers
+wait for the interpreter, which a long compilation keeps busy in C++.
+"""
+
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+STOPPED = 75  # EX_TEMPFAIL: saved and resumable
+NAMES = {signal.SIGINT: "SIGINT", signal.SIGTERM: "SIGTERM"}
+
+
+class Stop:
+    """Whether, and why, a run is to stop."""
+
+    def __init__(self):
+        self.reason: str | None = None
+        self.has_something_to_save = False
+        self.say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
+        self._end = math.inf
+
+    def limit(self, budget: float | None) -> None:
+        """Sets the seconds from now after which to stop; None for no limit."""
+        self._end = math.inf if budget is None else time.monotonic() + budget
+
+    @property
+    def requested(self) -> bool:
+        """Asked between compiled calls, in every phase of a run."""
+        if self.reason is None and time.monotonic() >= self._end:
+            self.reason = "train.budget"
+        return self.reason is not None
+
+    def receive(self, number: int) -> None:
+        """What a signal does; runs in the watching thread."""
+        if self.reason in NAMES.values():
+            os._exit(128 + number)
+        self.reason = NAMES[signal.Signals(number)]
+        if self.has_something_to_save:
+            self.say(f"{self.reason}: saving the last step; once more leaves at once.")
+            return
+        # A compilation may take minutes, and nothing has been computed that is not
+        # on disk: every file is renamed into place, so leaving here is safe.
+        self.say(f"{self.reason}: stopped before a new step was taken; resumable.")
+        sys.stdout.flush()
+        os._exit(STOPPED)
+
+
+def install() -> Stop:
+    """Takes over SIGINT and SIGTERM for the rest of the process."""
+    stop = Stop()
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    for number in NAMES:
+        # The handler itself does nothing, but without one nothing reaches the pipe.
+        signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(reading, stop), daemon=True).start()
+    return stop
+
+
+def _watch(reading: int, stop: Stop) -> None:
+    while number := os.read(reading, 1):
+        if number[0] in NAMES:
+            stop.receive(number[0])

@@ -1,0 +1,268 @@
+"""The training loop: steps, and between them log lines, scores, samples, saves."""
+
+import time
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from experiments.checkpoint import CheckpointError, NotFinite, Store, digest
+from experiments.config import Config
+from experiments.course import Course, next_stop, saves_at
+from experiments.events import Diverged, Events
+from experiments.process import seconds_since_start
+from experiments.progress import Screen, duration
+from experiments.run import Run
+from experiments.setup import Setup, assemble
+from experiments.signals import STOPPED, Stop
+from experiments.step import METRICS
+
+DONE, DIVERGED = 0, 3
+CALL_SECONDS = 1.0  # a longer call would keep signals and the bar waiting
+
+
+def train(
+    config: Config,
+    run: Run,
+    task: Any,
+    *,
+    stop: Stop | None = None,
+    quiet: bool = False,
+) -> int:
+    """Trains a run to its end, from the start or from its last checkpoint.
+
+    Args:
+      config: the experiment.
+      run: its directory, locked.
+      task: what is learned.
+      stop: asked between calls; None means that only the budget stops the run.
+      quiet: shows the end only.
+
+    Returns:
+      The exit code: 0 done, 3 not finite, 75 stopped and resumable.
+
+    Raises:
+      UserError: what a user can mend, in one line.
+    """
+    stop = stop or Stop()
+    trainer = Trainer(assemble(config, task), run, stop, Console(quiet=quiet))
+    stop.limit(trainer.setup.derived.budget)
+    return trainer.work()
+
+
+class Trainer:
+    """One session of work on a run.
+
+    Args:
+      setup: what it computes with.
+      run: where it writes.
+      stop: whether to stop.
+      console: where it shows what it does.
+    """
+
+    def __init__(self, setup: Setup, run: Run, stop: Stop, console: Console):
+        self.setup, self.run, self.stop, self.console = setup, run, stop, console
+        keep = setup.config.checkpoint
+        self.store = Store(run.checkpoints, keep=keep.keep, best=keep.best)
+        self.began = time.monotonic()
+        self.has_moved = False
+
+    def work(self) -> int:
+        """Resumes or starts, and goes on to the end or until asked to stop."""
+        self.course = self.begin()
+        self.say_what()
+        derived = self.setup.derived
+        self.screen = Screen(
+            self.console,
+            steps=derived.steps,
+            tokens_per_step=derived.tokens_per_step,
+            start=self.course.step,
+        )
+        self.events = Events(self.setup, self.run, self.stop, self.screen)
+        self.stop.say = self.screen.line
+        try:
+            with self.screen:
+                return self.loop()
+        except (Diverged, NotFinite) as error:
+            return self.diverge(str(error))
+
+    def loop(self) -> int:
+        """Does what is due, saves, takes steps; in turn."""
+        course, derived = self.course, self.setup.derived
+        while True:
+            self.events.work_off(course)
+            is_done = course.step == derived.steps and not course.due
+            is_best = self.store.best and course.best_step == course.step
+            leaves = self.stop.requested and not is_done
+            if leaves or is_best or saves_at(course.step, derived):
+                self.save()
+            if leaves:
+                return self.leave()
+            if is_done:
+                return self.finish()
+            self.take_steps()
+
+    def begin(self) -> Course:
+        """Where the run goes on: its newest readable checkpoint, or step 0.
+
+        Raises:
+          CheckpointError: there are checkpoints, and none can be read.
+        """
+        self.store.clean()
+        for found in self.store.newest(self.setup.shapes):
+            if not isinstance(found, str):
+                return self.resume(*found)
+            self.console.print(f"{found} Trying the one before.", soft_wrap=True)
+        if self.store.steps():
+            raise CheckpointError(
+                f"{self.store.folder}: no checkpoint can be read; "
+                "restore one, or start over with --fresh."
+            )
+        self.run.keep_metrics(0)
+        return Course(self.setup.start())
+
+    def resume(self, state: Any, notes: dict[str, Any]) -> Course:
+        """Goes on from a checkpoint, once the data has been found to be the same."""
+        if notes["fingerprint"] != self.setup.task.fingerprint:
+            raise CheckpointError(
+                f"{self.run.path}: the text has changed since its checkpoint; restore "
+                "the text, or start over with --fresh."
+            )
+        course = Course.resumed(self.setup.place(state), notes)
+        self.run.keep_metrics(course.rows)
+        return course
+
+    def say_what(self) -> None:
+        """The first lines: what is trained, on what, where it lies."""
+        setup, devices = self.setup, self.setup.training.mesh.devices
+        derived, step = setup.derived, self.course.step
+        lines = [
+            setup.task.describe(),
+            f"{setup.parameters:,} parameters on {devices.size} x "
+            f"{devices.flat[0].device_kind}, {derived.steps:,} steps of "
+            f"{derived.tokens_per_step:,} tokens",
+            f"{self.run.path}" + (f", from step {step:,}" if step else ""),
+        ]
+        if setup.idle_devices:
+            lines.append(
+                f"{setup.idle_devices} devices stay idle: {derived.microbatch} examples "
+                "do not divide evenly; make data.batch a multiple of the devices."
+            )
+        self.console.print("\n".join(lines), soft_wrap=True, highlight=False)
+
+    def take_steps(self) -> None:
+        """One compiled call, and a check of what it found.
+
+        Raises:
+          Diverged: a loss or a gradient is not finite.
+        """
+        course, start = self.course, time.monotonic()
+        if not self.has_moved:
+            self.screen.phase("compiling")
+        course.state, metrics, done = self.setup.train_call(
+            course.state, self.setup.inputs, np.int32(self.call_length())
+        )
+        rows = np.stack([np.asarray(metrics[name]) for name in METRICS], axis=1)
+        rows = rows[: int(done)]
+        seconds = time.monotonic() - start
+        self.stop.has_something_to_save = True
+        course.moved(rows, self.setup.derived)
+        if not np.isfinite(rows).all():
+            raise Diverged(f"the loss is not finite at step {course.step:,}")
+        if self.has_moved:
+            self.screen.advance(course.step, rows[-1, 0], seconds, len(rows))
+        else:
+            self.first_loss(seconds, rows[0, 0])
+        self.has_moved = True
+
+    def call_length(self) -> int:
+        """Steps of the next call: to the next thing due, and no longer than a second.
+
+        The first call takes one step, so that a loss is shown as soon as there is one.
+        """
+        if not self.has_moved:
+            return 1
+        until = next_stop(self.course.step, self.setup.derived) - self.course.step
+        pace = self.screen.seconds_per_step
+        most = self.setup.most if pace is None else int(CALL_SECONDS / pace)
+        return max(1, min(until, self.setup.most, most))
+
+    def first_loss(self, seconds: float, loss: float) -> None:
+        """Says that it works, and notes how long that took."""
+        since = seconds_since_start()
+        self.screen.line(
+            f"step {self.course.step:,}  loss {loss:.4f}  "
+            f"(first loss after {since:.1f}s, compiling took {seconds:.1f}s)"
+        )
+        timing = {"since_start": round(since, 3), "compile": round(seconds, 3)}
+        self.events.note("first_loss", self.course.step, timing)
+
+    def save(self) -> None:
+        """Writes a checkpoint, unless this very step has one.
+
+        Raises:
+          NotFinite: the state holds a NaN or an infinity.
+          CheckpointError: it cannot be written.
+        """
+        course, start = self.course, time.monotonic()
+        if course.saved == course.step or course.step == 0:
+            return
+        self.screen.phase("saving")
+        notes = course.notes() | {"fingerprint": self.setup.task.fingerprint}
+        self.run.sync_metrics()  # first: a checkpoint vouches for the lines before it
+        self.store.save(course.step, course.state, notes)
+        course.saved = course.step
+        seconds = round(time.monotonic() - start, 4)
+        self.events.note("save", course.step, {"seconds": seconds})
+
+    def finish(self) -> int:
+        """The result, and the last lines."""
+        course, run = self.course, self.run
+        self.run.write_result(self.result("done"))
+        seconds = time.monotonic() - self.began
+        self.events.note("done", course.step, {"seconds": round(seconds, 3)})
+        run.set_status("done")
+        best = f", best {course.best:.4f} at step {course.best_step:,}"
+        self.screen.line(
+            f"Done: {course.step:,} steps, validation loss "
+            f"{course.latest['val/loss']:.4f}{best}, in {duration(seconds)}.\n"
+            f"It lies in {run.path}. Next: attn sample {run.path.name}, "
+            f"attn eval {run.path.name}"
+        )
+        return DONE
+
+    def result(self, status: str) -> dict[str, Any]:
+        """The flat record of what was reached; no clocks, so that it compares."""
+        course = self.course
+        return {
+            "status": status,
+            "step": course.step,
+            "seed": self.setup.config.seed,
+            **course.latest,
+            "best/val_loss": course.best,
+            "best/step": course.best_step,
+            "data": self.setup.task.fingerprint,
+            "parameters": digest(course.state.params),
+        }
+
+    def leave(self) -> int:
+        """Says where it stopped and how to go on."""
+        self.run.set_status("stopped")
+        self.screen.line(
+            f"{self.stop.reason}: stopped at step {self.course.step:,} of "
+            f"{self.setup.derived.steps:,}, saved. Go on with: "
+            f"attn resume {self.run.path.name}"
+        )
+        return STOPPED
+
+    def diverge(self, what: str) -> int:
+        """Says that numbers are no longer finite; what was saved before stays."""
+        steps = self.store.steps()
+        where = f"step {steps[-1]:,}" if steps else "none yet"
+        self.run.set_status("diverged", reason=what)
+        self.screen.line(
+            f"train: {what}; stopped. Last checkpoint: {where}. Lower optim.lr (now "
+            f"{self.setup.config.optim.lr:g}), lengthen optim.schedule.warmup, or set "
+            "optim.clip."
+        )
+        return DIVERGED
