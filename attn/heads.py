@@ -11,7 +11,7 @@ from attn.backends import dispatch
 from attn.backends.dispatch import Output
 from attn.shapes import check_heads
 from attn.spec.attention import as_attention
-from attn.spec.piece import is_varying, per_batch, per_head
+from attn.spec.field import is_varying, per_batch, per_head
 from attn.spec.positions import Position
 from attn.spec.site import At
 
@@ -112,6 +112,17 @@ def _lift(one: Callable, shared: Any, key_heads: int) -> Callable:
         return key_head(leaves, *arrays)
 
     return functools.partial(jax.vmap(element, (over_batch, 0, 0, 0, 0)), leaves)
+
+
+def of_head(tree: Any, head: int) -> Any:
+    """A spec or position as one head sees it: `per_head` arrays [N, ...] cut to [...].
+
+    Args:
+      tree: A piece, or any pytree of pieces.
+      head: Which of the N heads.
+    """
+    take = lambda x: x.value[head] if isinstance(x, per_head) else x  # noqa: E731
+    return jax.tree.map(take, tree, is_leaf=is_varying)
 
 
 def _bare(leaf: Any) -> Any:

@@ -1,0 +1,191 @@
+"""What a transformer layer computes besides attention, as pure functions.
+
+Axis letters: B batch, T positions, D model width, F feed-forward width, V vocabulary.
+Every product accumulates in `accumulate` and returns the dtype of `x`.
+"""
+
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import DTypeLike
+
+from attn.numerics import accumulation_dtype
+
+
+def embed(table: Array, tokens: Array) -> Array:
+    """Looks up one row of the table per token.
+
+    Args:
+      table: [V, D].
+      tokens: [...] integers in 0..V-1.
+
+    Returns:
+      [..., D], dtype of `table`. A token outside the vocabulary reads NaN, so that
+      it is seen rather than silently replaced by its neighbour.
+    """
+    return jnp.take(table, tokens, axis=0, mode="fill")
+
+
+def unembed(table: Array, x: Array, *, accumulate: DTypeLike = jnp.float32) -> Array:
+    """Scores every token of the vocabulary: logits = x @ table.T.
+
+    Args:
+      table: [V, D].
+      x: [..., D].
+      accumulate: dtype of the sums and of the result.
+
+    Returns:
+      [..., V] in `accumulate`: the loss needs more digits than the layers do.
+    """
+    return jnp.einsum("...d,vd->...v", x, table, preferred_element_type=accumulate)
+
+
+def linear(
+    x: Array,
+    kernel: Array,
+    bias: Array | None = None,
+    *,
+    accumulate: DTypeLike = jnp.float32,
+) -> Array:
+    """Maps the last axis: x @ kernel + bias.
+
+    Args:
+      x: [..., D].
+      kernel: [D, F].
+      bias: [F], or None.
+      accumulate: dtype of the sums.
+
+    Returns:
+      [..., F], dtype of `x`.
+    """
+    output = jnp.einsum("...d,df->...f", x, kernel, preferred_element_type=accumulate)
+    if bias is not None:
+        output = output + along_last(bias, output)
+    return output.astype(x.dtype)
+
+
+def split_heads(x: Array, heads: int) -> Array:
+    """Cuts the last axis into heads: [..., N * H] to [..., N, H]."""
+    return x.reshape(*x.shape[:-1], heads, x.shape[-1] // heads)
+
+
+def merge_heads(x: Array) -> Array:
+    """Concatenates the heads: [..., N, H] to [..., N * H]."""
+    return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
+
+
+def layer_norm(
+    x: Array, scale: Array, bias: Array | None = None, *, epsilon: float = 1e-5
+) -> Array:
+    """Subtracts the mean, divides by the standard deviation, scales and shifts.
+
+    Args:
+      x: [..., D].
+      scale: [D].
+      bias: [D], or None.
+      epsilon: added to the variance.
+
+    Returns:
+      [..., D], dtype of `x`; the statistics are float32 or wider.
+
+    Reference: Ba, Kiros, Hinton 2016, eq. 4, arXiv 1607.06450.
+    """
+    wide = widen(x)
+    centred = wide - wide.mean(-1, keepdims=True)
+    variance = jnp.square(centred).mean(-1, keepdims=True)
+    output = centred * jax.lax.rsqrt(variance + epsilon)
+    output = output * along_last(scale, output)
+    if bias is not None:
+        output = output + along_last(bias, output)
+    return output.astype(x.dtype)
+
+
+def rms_norm(x: Array, scale: Array | None = None, *, epsilon: float = 1e-6) -> Array:
+    """Divides by the root mean square and scales.
+
+    Args:
+      x: [..., D].
+      scale: [D]; None leaves the direction alone.
+      epsilon: added to the mean square.
+
+    Returns:
+      [..., D], dtype of `x`; the statistics are float32 or wider.
+
+    Reference: Zhang, Sennrich 2019, eq. 4, arXiv 1910.07467.
+    """
+    wide = widen(x)
+    output = wide * jax.lax.rsqrt(jnp.square(wide).mean(-1, keepdims=True) + epsilon)
+    if scale is not None:
+        output = output * along_last(scale, output)
+    return output.astype(x.dtype)
+
+
+def widen(x: Array) -> Array:
+    """The array in the dtype that its sums run in."""
+    return x.astype(accumulation_dtype(x.dtype))
+
+
+def along_last(vector: Array, like: Array) -> Array:
+    """A vector [D] with the rank and dtype of `like`, ready to broadcast."""
+    return vector.astype(like.dtype).reshape((1,) * (like.ndim - 1) + (-1,))
+
+
+def gelu(x: Array) -> Array:
+    """Gaussian error linear unit, exact. Hendrycks, Gimpel 2016, arXiv 1606.08415."""
+    return jax.nn.gelu(x, approximate=False)
+
+
+def relu(x: Array) -> Array:
+    """Rectifier: max(x, 0). Nair, Hinton 2010."""
+    return jax.nn.relu(x)
+
+
+def relu2(x: Array) -> Array:
+    """Squared rectifier. So et al. 2021 (Primer), arXiv 2109.08668."""
+    return jnp.square(jax.nn.relu(x))
+
+
+def silu(x: Array) -> Array:
+    """Sigmoid linear unit: x * sigmoid(x). Elfwing et al. 2017, arXiv 1702.03118."""
+    return jax.nn.silu(x)
+
+
+ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
+    "gelu": gelu,
+    "relu": relu,
+    "relu2": relu2,
+    "silu": silu,
+}
+
+# Gated activations: the feed-forward width is split into a gate and what it gates.
+# Shazeer 2020, arXiv 2002.05202.
+GATES: Mapping[str, Callable[[Array], Array]] = {
+    "swiglu": silu,
+    "geglu": gelu,
+    "reglu": relu,
+}
+
+
+def gated(gate: Array, x: Array, activation: Callable[[Array], Array]) -> Array:
+    """Lets one half of the features switch the other: activation(gate) * x."""
+    return activation(gate) * x
+
+
+def softcap(logits: Array, cap: float | None) -> Array:
+    """Bounds logits smoothly: cap * tanh(logits / cap); None leaves them alone."""
+    return logits if cap is None else cap * jnp.tanh(logits / cap)
+
+
+def dropout(x: Array, rate: float, rng: Array | None) -> Array:
+    """Zeroes a share `rate` of the entries and scales the rest by 1 / (1 - rate).
+
+    Without an `rng` (evaluation) or at rate 0 the input comes back unchanged.
+
+    Reference: Srivastava et al. 2014, JMLR 15, section 4.
+    """
+    if rng is None or rate == 0.0:
+        return x
+    kept = jax.random.bernoulli(rng, 1.0 - rate, x.shape)
+    return jnp.where(kept, x / (1.0 - rate), jnp.zeros((), x.dtype))
