@@ -18,11 +18,11 @@ from typing import Any, BinaryIO, Self
 
 from experiments import manifest, storage
 from experiments.config import Config, ConfigError, config_hash, differences, dump, load
+from experiments.config.fields import RESERVED
 from experiments.errors import UserError
 
 STATUSES = ("new", "running", "done", "failed", "stopped", "diverged")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,80}")
-RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 LOCK = "lock"
 
 
@@ -68,19 +68,25 @@ class Run:
 
     @classmethod
     def begin(
-        cls, config: Config, root: str | Path = "runs", *, fresh: bool = False
+        cls,
+        config: Config,
+        root: str | Path = "runs",
+        *,
+        at: Path | None = None,
+        fresh: bool = False,
     ) -> Self:
         """Creates the run of a config, or reopens it, and locks it.
 
         Args:
           config: the config; it names the directory.
           root: the folder of all runs.
+          at: the directory itself, for a run that was moved or renamed.
           fresh: removes what an earlier run of this config left.
 
         Raises:
           RunError: it is in use, not a run directory, or of another config.
         """
-        path = directory(config, root)
+        path = directory(config, root) if at is None else at
         path.mkdir(parents=True, exist_ok=True)
         lock = _lock(path)
         try:
@@ -89,7 +95,7 @@ class Run:
             if fresh:
                 _empty(path)
             elif (path / "manifest.json").exists():
-                _check_same(path, config)
+                check_same(path, config)
             return cls._start(path, config, lock)
         except BaseException:
             lock.close()
@@ -183,14 +189,21 @@ class Run:
         """The records of metrics.jsonl."""
         return [record for _, record in storage.read_lines(self.path / "metrics.jsonl")]
 
-    def truncate_metrics(self, step: int) -> None:
-        """Forgets what was logged after a step, to continue from its checkpoint."""
+    def keep_metrics(self, count: int) -> None:
+        """Keeps the first lines of metrics.jsonl: those a checkpoint vouches for."""
         self._writable()
         path = self.path / "metrics.jsonl"
-        kept = [
-            line for line, record in storage.read_lines(path) if _upto(record, step)
-        ]
+        kept = [line for line, _ in storage.read_lines(path)][:count]
+        if len(kept) < count:
+            raise RunError(
+                f"{path}: has {len(kept)} lines, but its checkpoint was written after"
+                f" {count}; restore the file, or start over with --fresh."
+            )
         storage.write_atomic(path, "".join(kept))
+
+    def sync_metrics(self) -> None:
+        """Waits until the disk has the metrics: a power cut cannot lose them then."""
+        storage.sync(self.path / "metrics.jsonl")
 
     def write_result(self, result: Mapping[str, Any]) -> None:
         """Writes result.json: one flat record."""
@@ -224,10 +237,6 @@ class Run:
         self.close()
 
 
-def _upto(record: Mapping[str, Any], step: int) -> bool:
-    return isinstance(record.get("step"), int) and record["step"] <= step
-
-
 def _lock(path: Path) -> BinaryIO:
     try:
         return storage.take_lock(path / LOCK)
@@ -253,7 +262,7 @@ def _check_contents(path: Path) -> None:
         )
 
 
-def _check_same(path: Path, config: Config) -> None:
+def check_same(path: Path, config: Config) -> None:
     """Refuses to continue a run whose stored config would compute something else."""
     stored = _stored_config(path)
     if config_hash(stored) != config_hash(config):

@@ -4,6 +4,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from experiments.config.errors import nearest
+
 UNITS = {
     "step": "steps",
     "steps": "steps",
@@ -14,10 +16,13 @@ UNITS = {
     "percent": "%",
     "s": "s",
     "sec": "s",
+    "secs": "s",
     "seconds": "s",
     "min": "min",
+    "mins": "min",
     "minutes": "min",
     "h": "h",
+    "hour": "h",
     "hours": "h",
 }
 SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
@@ -71,7 +76,9 @@ def parse_duration(value: object) -> Duration:
         raise ValueError("")
     amount, unit = float(found[1].replace("_", "")), UNITS.get(found[2] or "steps")
     if unit is None:
-        raise ValueError(f"unknown unit `{found[2][:20]}`")
+        close = nearest(found[2], UNITS)
+        hint = f"Did you mean `{found[1]}{close}`?" if close else "unknown unit"
+        raise ValueError(hint)
     if amount > MOST:
         raise ValueError("that is too long")
     if unit in ("steps", "tokens") and amount != int(amount):

@@ -1,6 +1,7 @@
 """Faults in a config: where it is, what is wrong, what to write instead."""
 
 import difflib
+import json
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -59,20 +60,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 def show(value: object) -> str:
     """A bad value, as a reader would have written it, safe for any terminal."""
-    text = (
-        {True: "true", False: "false", None: "null"}.get(value)
-        if _plain(value)
-        else None
-    )
-    if text is None:
-        text = value if isinstance(value, str) else repr(value)
+    if value is None:
+        return "nothing (null)"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = text.replace('"', "") if isinstance(value, (dict, list)) else text
     text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: 4 * SHOWN])
     text = text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
     return f"`{text}`" if text else "an empty text"
-
-
-def _plain(value: object) -> bool:
-    return value is None or isinstance(value, bool)
 
 
 def strange_letters(name: str) -> str:

@@ -1,10 +1,12 @@
 """The kinds of value a config field can have, each with the words that explain it."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
+from experiments.config import names
 from experiments.config.durations import Duration, parse_duration
 from experiments.config.errors import nearest
 
@@ -46,8 +48,19 @@ Path = Annotated[
     Field(strict=True, min_length=1, max_length=4096, pattern=r"^[^\x00]*$"),
     Says("a path"),
 ]
+RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+
+
+def portable(name: str) -> str:
+    """A name that no system gives a meaning of its own."""
+    if RESERVED.fullmatch(name) or name.endswith("."):
+        raise ValueError("some systems cannot have a folder of that name")
+    return name
+
+
 Name = Annotated[
     str,
+    AfterValidator(portable),
     Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"),
     Says("a name of letters, digits, `_`, `.` and `-` (64 at most, no slash)"),
 ]
@@ -69,8 +82,8 @@ def choice(table: Mapping[str, str]) -> Any:
 
     def known(name: str) -> str:
         if name not in table:
-            close = nearest(name, table)
-            raise ValueError(f"Did you mean `{close}`?" if close else "")
+            close = names.OTHER_NAMES.get(name.lower(), nearest(name, table))
+            raise ValueError(f"Did you mean `{close}`?" if close in table else "")
         return name
 
     says = Says("one of " + ", ".join(table))
@@ -108,5 +121,5 @@ def _refuse_small(found: Duration) -> None:
 
 def _other_unit(unit: str) -> str:
     if unit in ("s", "min", "h"):
-        return "clock time would make the result depend on the machine's speed"
-    return "a share of the run means nothing here" if unit == "%" else f"not in {unit}"
+        return "clock time is for train.budget only"
+    return "a share of what?" if unit == "%" else f"{unit} are not clock time"

@@ -49,7 +49,9 @@ def _similar(path: Path) -> str:
     except OSError:
         there = []
     close = difflib.get_close_matches(path.name, there, n=1, cutoff=0.5)
-    return f". Did you mean `{display(path.parent / close[0])}`?" if close else ""
+    if close:
+        return f". Did you mean `{display(path.parent / close[0])}`?"
+    return "; `attn list configs` shows the shipped ones"
 
 
 def display(path: Path) -> str:

@@ -65,7 +65,7 @@ class Layers:
 
     def parents(self, value: Any, at: Origin | None) -> list[str]:
         """The list that `extends:` says."""
-        listed = value if isinstance(value, list) else [value] if value else []
+        listed = value if isinstance(value, list) else [] if value is None else [value]
         if all(isinstance(each, str) and each for each in listed):
             return listed
         message = f"expected a path or a list of paths, got {show(value)}."
@@ -117,9 +117,10 @@ def _mapping(tree: Tree, name: str) -> Tree:
         raise Unreadable("an empty file; write at least `name: ...`")
     if not isinstance(tree.data, dict):
         kind = "a list" if isinstance(tree.data, list) else show(tree.data)
-        raise ConfigError(
-            [Fault(f"expected `key: value` lines, got {kind}.", f"{name}:1")]
-        )
+        glued = isinstance(tree.data, str) and ":" in tree.data
+        remedy = "; a space is missing after the `:`" if glued else ""
+        message = f"expected `key: value` lines, got {kind}{remedy}."
+        raise ConfigError([Fault(message, f"{name}:1")])
     return tree
 
 
@@ -129,6 +130,8 @@ def _not_an_override(path: tuple, equals: str, value: str) -> str:
         return f"expected key=value, such as {example}."
     if not all(path):
         return f"the key is missing or has an empty part; write it like {example}."
+    if path == ("extends",):
+        return "`extends` belongs in a file; name that file as the config."
     if not value.strip():
         key = ".".join(path)
         return f"nothing after the `=`; write `{key}=null` for none."

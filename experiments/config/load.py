@@ -65,6 +65,8 @@ def _fault(error: Any, layers: Layers) -> Fault:
     path: Path = error["loc"]
     if error["type"] == "extra_forbidden":
         return layers.origins.fault(path, unknown_key(path))
+    if error["type"] == "missing":  # a list that is too short
+        path = path[:-1]
     reason = str(error.get("ctx", {}).get("error", ""))
     got: Any = layers.data
     for part in path:

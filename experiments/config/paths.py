@@ -7,10 +7,14 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 from experiments.config import names
-from experiments.config.errors import nearest, show, strange_letters
-from experiments.config.fields import Says
+from experiments.config.errors import fold, nearest, show, strange_letters
+from experiments.config.fields import LARGEST, Says
 from experiments.config.origin import Path, dotted, split
 from experiments.config.schema import Config, Section
+from experiments.config.source import plain_scalar
+
+YES_NO = {"yes": "true", "on": "true", "y": "true"}
+YES_NO |= {"no": "false", "off": "false", "n": "false"}
 
 
 def walk(kind: type[Section], prefix: tuple[str, ...] = ()) -> Iterator[tuple]:
@@ -46,7 +50,8 @@ def expected(path: Path) -> str | None:
     if field is None:
         return None
     if is_section(field):
-        return "a section with keys of its own: " + ", ".join(section_at(path))
+        key = next(iter(section_at(path)))
+        return f"keys of its own indented below it, such as `{key}: ...`"
     words = _says([*field.metadata, field.annotation])
     return f"{words} or null" if type(None) in get_args(field.annotation) else words
 
@@ -64,35 +69,36 @@ def _says(parts: Iterable[Any]) -> str | None:
 def unknown_key(path: Path) -> str:
     """What to say about a key that does not exist."""
     *parent, key = path
-    siblings = section_at(tuple(parent)) or {}
+    siblings = [*(section_at(tuple(parent)) or {}), *([] if parent else ["extends"])]
     remark = strange_letters(key)
-    meant = _meant(key, tuple(parent), list(siblings))
+    meant = _meant(key, tuple(parent), siblings)
     if meant:
-        return f"unknown key{remark}. Did you mean `{meant}`?"
+        return f"unknown key{remark}. Did you mean {meant}?"
     where = f"`{dotted(tuple(parent))}`" if parent else "a config"
     return f"unknown key{remark}. The keys of {where} are {', '.join(siblings)}."
 
 
 def _meant(key: str, parent: tuple[str, ...], siblings: list[str]) -> str | None:
-    """The full path of the key that was probably meant."""
-    dotted_inside = split(key)
-    if (*parent, *dotted_inside) in fields():
-        return _nested((*parent, *dotted_inside))
-    elsewhere = {
-        path[-1]: path for path in reversed(fields()) if path[-1] not in siblings
-    }
+    """The full path of the key that was probably meant, in backquotes."""
+    whole = (*parent, *split(key))
+    if whole in fields():  # `optim.lr: 3` as one key in a file
+        return f"`{whole[-2]}:` with `{whole[-1]}:` indented below it"
+    other_name = names.SYNONYMS.get(fold(key))
+    if other_name and ("." in other_name or other_name in fields()):
+        return f"`{other_name}`"
+    if other_name in siblings:
+        return _quoted(*parent, other_name)
+    elsewhere = {path[-1]: path for path in reversed(fields())}
     if close := nearest(key, siblings, cutoff=0.75):
-        return dotted((*parent, close))
-    if synonym := nearest(key, names.SYNONYMS, cutoff=0.9):
-        return names.SYNONYMS[synonym]
+        return _quoted(*parent, close)
     if close := nearest(key, elsewhere, cutoff=0.85):
-        return dotted(elsewhere[close])
-    close = nearest(key, siblings)
-    return dotted((*parent, close)) if close else None
+        return _quoted(*elsewhere[close])
+    close = nearest(key, siblings) or nearest(key.split(" ")[0], siblings)
+    return _quoted(*parent, close) if close else None
 
 
-def _nested(path: Path) -> str:
-    return dotted(path[:1]) + ": {" + dotted(path[1:]) + ": ...}"
+def _quoted(*path: str) -> str:
+    return f"`{dotted(path)}`"
 
 
 def wrong_value(path: Path, got: object, reason: str = "") -> str:
@@ -101,19 +107,27 @@ def wrong_value(path: Path, got: object, reason: str = "") -> str:
     text = f"expected {words}, got {show(got)}"
     if reason.endswith("?"):
         return f"{text}. {reason}"
-    return f"{text}: {reason}." if reason else f"{text}{_remedy(words, got)}."
+    reason = f": {reason}" if reason else _remedy(words, got)
+    return f"{text}{reason}."
 
 
 def _remedy(words: str, got: object) -> str:
-    if words.startswith("true or false") and isinstance(got, str):
-        meant = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-        if got.lower() in meant:
-            return f"; write {meant[got.lower()]}"
-    number = isinstance(got, (int, float)) and not isinstance(got, bool)
-    if words.startswith(("text", "a name", "a path")) and (
-        number or got in (True, False)
-    ):
-        return "; put it in quotes"
-    if words.startswith(("a whole", "a number")) and isinstance(got, str):
-        return "; remove the quotes" if got.replace(".", "").isdigit() else ""
-    return ""
+    """What to change, where the value itself says it."""
+    wants_text = words.startswith(("text", "a name", "a path"))
+    if isinstance(got, (bool, int, float)):
+        too_large = abs(got) > LARGEST and words.startswith("a whole")
+        return "; put it in quotes" if wants_text else "; too large" * too_large
+    if not isinstance(got, str) or wants_text:
+        return ""
+    if words.startswith("true or false") and got.lower() in YES_NO:
+        return f"; write {YES_NO[got.lower()]}"
+    quoted = got and not isinstance(_unquoted(got), str)
+    return "; remove the quotes" if quoted else ""
+
+
+def _unquoted(text: str) -> object:
+    """What a text would be without quotes."""
+    try:
+        return plain_scalar(text)
+    except ValueError:
+        return text

@@ -111,7 +111,8 @@ def heads(config: Config) -> Iterator[Finding]:
 def rotary(config: Config) -> Iterator[Finding]:
     """Rotary positions turn pairs of features."""
     width = resolve(config).head_width
-    if config.model.position.strip() == "rotary" and width % 2:
+    divided = config.model.head_width or not config.model.width % config.model.heads
+    if divided and config.model.position.strip() == "rotary" and width % 2:
         yield (
             "model.position",
             f"rotary needs an even head width, got {width};"

@@ -99,6 +99,13 @@ class Model(Section):
     dropout: Rate = says(0.0, "share of values dropped while training")
     tie: Flag = says(True, "the head reads the embedding table")
     softcap: Positive | None = says(None, "cap of the final logits (null: none)")
+    init_std: Positive | None = says(
+        None, "of initial kernels and embedding (null: by width)"
+    )
+    output_scale: NotNegative | None = says(
+        None, "initial size of each block's output maps (null: by depth)"
+    )
+    remat: Flag = says(False, "compute blocks again going backwards, to save memory")
     backend: Name = says("auto", "how attention is computed; see `attn explain`")
 
 
@@ -164,7 +171,7 @@ class Eval(Section):
     """Loss on held-out text."""
 
     every: lasting("steps", "tokens", "%") = says("10%", "time between evaluations")
-    batches: Count = says(20, "batches of one evaluation")
+    batches: Count | None = says(20, "batches of one evaluation (null: all)")
 
 
 class Sample(Section):

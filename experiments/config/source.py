@@ -49,15 +49,15 @@ class _Composer(yaml.SafeLoader):
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             raise _Refused(
-                "anchors and aliases (&name, *name) are not used; use `extends:`", event
+                "anchors and aliases (&name, *name) are not used; use `extends:`.",
+                event,
             )
         if event.tag is not None:
-            raise _Refused(
-                f"the tag {show(event.tag)} is not allowed: a config is data", event
-            )
+            tag = show(event.tag.replace("tag:yaml.org,2002:", "!!"))
+            raise _Refused(f"the tag {tag} is not allowed: a config is data.", event)
         self.depth += 1
         if self.depth > DEEPEST:
-            raise _Refused(f"nested more than {DEEPEST} levels deep", event)
+            raise _Refused(f"nested more than {DEEPEST} levels deep.", event)
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -121,6 +121,10 @@ def _explain(error: yaml.MarkedYAMLError) -> str:
         return "two documents in one file (a line `---`); keep one"
     if "expected <block end>" in problem:
         return "this line is indented differently from its peers"
+    if "cannot start any token" in problem:
+        return "a value that starts with a special character; put it in quotes"
+    if "stream end" in problem or "end of stream" in problem:
+        return "a bracket or a quote is not closed"
     return problem
 
 
@@ -155,10 +159,7 @@ class _Builder:
                 continue
             here = (*path, key)
             if key in result:
-                first = self.origins[here].line
-                self.fault(
-                    f"written twice, first on line {first}; keep one.", key_node, here
-                )
+                self.fault(_twice(self.origins[here]), key_node, here)
                 continue
             # The place of a key, not of its value: a section starts at its name.
             self.origins[here] = self.where(key_node.start_mark.line + 1)
@@ -182,6 +183,11 @@ class _Builder:
         except ValueError as error:
             self.fault(str(error), node, path)
             return None
+
+
+def _twice(first: Origin) -> str:
+    where = f", first on line {first.line}" if first.line else ""
+    return f"written twice{where}; keep one."
 
 
 def plain_scalar(text: str) -> Any:

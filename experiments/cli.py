@@ -1,0 +1,101 @@
+"""The `attn` command: parse, call, exit."""
+
+import difflib
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from experiments.commands import configs, doctor, exits, learn, listing, look, train
+from experiments.commands.find import find_config
+from experiments.manifest import version
+
+VERBS = {
+    "train": (train.train, "attn train configs/tiny_lm.yaml optim.lr=3e-3"),
+    "resume": (train.resume, "attn resume tiny_lm train.budget=10min"),
+    "eval": (look.evaluate, "attn eval tiny_lm --json"),
+    "sample": (look.sample, 'attn sample tiny_lm --prompt "def main("'),
+    "walkthrough": (learn.walkthrough, 'attn walkthrough "the cat sat on the mat"'),
+    "list": (listing.listing, "attn list masks"),
+    "doctor": (doctor.doctor, "attn doctor"),
+}
+GROUPS = {"config": configs.app}
+
+app = typer.Typer(
+    help="Functional attention research in JAX: compose it, train it, look inside."
+    " Start with `attn train` (a few minutes, no download), then `attn sample`.",
+    epilog="Example: attn train configs/tiny_lm.yaml optim.lr=3e-3",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for name, (verb, example) in VERBS.items():
+    app.command(name, epilog=f"Example: {example}")(verb)
+for name, group in GROUPS.items():
+    app.add_typer(group, name=name)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"attn {version('attn') or '(not installed, run from its folder)'}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version.",
+        ),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.")
+    ] = False,
+) -> None:
+    """Options before the verb; `main` has taken --debug from wherever it stood."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [each for each in words if each != "--debug"] or ["--help"]
+    try:
+        check_verb(words[0])
+        code = get_command(app).main(words, prog_name="attn", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else exits.DONE
+    except BrokenPipeError:  # `attn list | head`: nobody reads on, which is no error
+        sys.stdout = None
+        return exits.DONE
+    except (Exception, KeyboardInterrupt) as error:
+        return exits.report(error, debug)
+
+
+def check_verb(word: str) -> None:
+    """Refuses a first word that is no verb, with what was probably meant.
+
+    Raises:
+      UserError: one line.
+    """
+    known = [*VERBS, *GROUPS]
+    if word.startswith("-") or word in known:
+        return
+    close = difflib.get_close_matches(word.lower(), known, n=1)
+    if "=" in word or word.endswith((".yaml", ".yml")) or find_config(word).is_file():
+        hint = f"Did you mean `attn train {word}`?"
+    elif close:
+        hint = f"Did you mean `attn {close[0]}`?"
+    else:
+        hint = f"The verbs are {', '.join(known)}."
+    raise exits.UserError(
+        f"attn: there is no verb `{exits.one_line(word, 60)}`. {hint}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

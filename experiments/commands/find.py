@@ -1,0 +1,100 @@
+"""What a user means by a config or a run."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import experiments
+from experiments.errors import UserError
+
+DEFAULT = "tiny_lm.yaml"
+
+
+def configs_folder() -> Path:
+    """The shipped configs: beside the packages in a checkout, inside when installed."""
+    package = Path(experiments.__file__).parent
+    beside = package.parent / "configs"
+    return beside if beside.is_dir() else package / "configs"
+
+
+def split_arguments(arguments: Sequence[str]) -> tuple[Path, list[str]]:
+    """The config file and the overrides among the arguments of a verb.
+
+    Args:
+      arguments: at most one config, and any number of `key=value`.
+
+    Raises:
+      UserError: there are two configs.
+    """
+    overrides = [each for each in arguments if _is_override(each)]
+    names = [each for each in arguments if not _is_override(each)]
+    if len(names) > 1:
+        raise UserError(
+            f"attn: expected one config, got `{names[0]}` and `{names[1]}`;"
+            " overrides are written key=value, without spaces around the `=`."
+        )
+    return find_config(names[0] if names else None), overrides
+
+
+def _is_override(text: str) -> bool:
+    return "=" in text and not os.path.exists(text)
+
+
+def find_config(name: str | None) -> Path:
+    """The file of a config given by path or by name; the default for None.
+
+    A path that is not there is looked for among the shipped configs, so that
+    `configs/tiny_lm.yaml` and `tiny_lm` work from every folder.
+    """
+    if name is None:
+        return configs_folder() / DEFAULT
+    path = Path(name)
+    if (path / "manifest.json").is_file():
+        raise UserError(
+            f"{name} is a run, not a config. Did you mean `attn resume {name}`?"
+        )
+    if os.path.lexists(path):
+        return path
+    if path.parent in (Path(), Path("configs")):
+        for shipped in (
+            configs_folder() / path.name,
+            configs_folder() / f"{path.name}.yaml",
+        ):
+            if shipped.is_file():
+                return shipped
+    # Missing: the reader of the file says so, with the nearest name beside it.
+    return path if path.suffix else path.with_suffix(".yaml")
+
+
+def find_run(name: str | None, root: Path) -> Path:
+    """The directory of a run given by path, by name or by the start of its name.
+
+    Args:
+      name: None means the run that was worked on last.
+      root: the folder of all runs.
+
+    Raises:
+      UserError: there is none, or more than one.
+    """
+    if name is not None and (Path(name) / "manifest.json").is_file():
+        return Path(name)
+    there = sorted(each.parent for each in root.glob("*/manifest.json"))
+    if not there:
+        raise UserError(f"{root}: no runs yet. Start one with `attn train`.")
+    if name is None:
+        return max(there, key=lambda path: (path / "manifest.json").stat().st_mtime)
+    found = [each for each in there if each.name.startswith(Path(name).name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        listed = ", ".join(each.name for each in found[:5])
+        raise UserError(
+            f"{name}: is the start of {len(found)} runs: {listed}. Say which."
+        )
+    raise UserError(f"{name}: no such run. {_others(name, there)}")
+
+
+def _others(name: str, there: list[Path]) -> str:
+    from experiments.config import did_you_mean  # late: `attn --help` needs no config
+
+    return did_you_mean(Path(name).name, [each.name for each in there[-9:]])

@@ -1,0 +1,126 @@
+"""`attn list`: every name that can be written, with its meaning."""
+
+import importlib
+import inspect
+import json
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from experiments.commands.find import configs_folder
+from experiments.commands.options import AsJson
+from experiments.config import names
+from experiments.errors import UserError
+
+
+class Row(NamedTuple):
+    """One name."""
+
+    name: str
+    meaning: str
+    reference: str = ""
+
+
+PIECES = {  # heading: module of attn.spec, its table
+    "similarities": ("similarity", "SIMILARITIES"),
+    "logits": ("logits", "LOGITS"),
+    "masks": ("masks", "MASKS"),
+    "normalizers": ("normalizers", "NORMALIZERS"),
+    "positions": ("positions", "POSITIONS"),
+    "scalings": ("positions", "SCALINGS"),
+}
+TABLES = {
+    "models": names.MODELS,
+    "activations": names.ACTIVATIONS,
+    "norms": names.NORMS,
+    "tasks": names.TASKS,
+    "sources": names.SOURCES,
+    "vocabularies": names.VOCABULARIES,
+    "optimizers": names.OPTIMIZERS,
+    "schedules": names.SCHEDULES,
+}
+HEADINGS = (*PIECES, "backends", *TABLES, "configs")
+
+
+def listing(
+    what: Annotated[
+        str | None,
+        typer.Argument(help=f"One of {', '.join(HEADINGS)}.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the names that a spec or a config can use."""
+    wanted = [_heading(what)] if what else list(HEADINGS)
+    found = {heading: rows(heading) for heading in wanted}
+    if as_json:
+        plain = {key: [each._asdict() for each in found[key]] for key in found}
+        print(json.dumps(plain, indent=2))
+    else:
+        _print(found)
+
+
+def _heading(what: str) -> str:
+    from experiments.config import did_you_mean  # late, for start-up time
+
+    for heading in HEADINGS:
+        if what.lower() in (heading, heading.removesuffix("s")):
+            return heading
+    raise UserError(
+        f"attn list: nothing called `{what}`. {did_you_mean(what, HEADINGS)}"
+    )
+
+
+def rows(heading: str) -> list[Row]:
+    """What stands under a heading of `attn list`."""
+    if heading in TABLES:
+        return [Row(*item) for item in TABLES[heading].items()]
+    if heading == "configs":
+        files = sorted(configs_folder().glob("*.yaml"))
+        return [Row(each.name, _first_comment(each.read_text())) for each in files]
+    if heading == "backends":
+        from attn.backends.dispatch import BACKENDS  # late: it imports JAX
+
+        return [Row(name, _first_line(module)) for name, module in BACKENDS.items()]
+    module, table = PIECES[heading]
+    pieces = getattr(importlib.import_module(f"attn.spec.{module}"), table)
+    return [_piece_row(name, piece) for name, piece in pieces.items()]
+
+
+def _piece_row(name: str, piece: Any) -> Row:
+    kind = piece if inspect.isclass(piece) else type(piece)
+    return Row(name, _first_line(kind), getattr(kind, "reference", ""))
+
+
+def _first_line(thing: Any) -> str:
+    return (inspect.getdoc(thing) or "").split("\n")[0]
+
+
+def _first_comment(text: str) -> str:
+    first = text.split("\n")[0]
+    return first.removeprefix("#").strip() if first.startswith("#") else ""
+
+
+def _print(found: dict[str, list[Row]]) -> None:
+    from rich.console import Console  # late, for start-up time
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    if not console.is_terminal:
+        return _print_plain(found)
+    for heading, listed in found.items():
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
+        for row in listed:
+            cells = [Text(row.name, style="bold"), Text(row.meaning)]
+            table.add_row(*cells, Text(row.reference, style="dim"))
+        console.print(Text(heading, style="bold underline"))
+        console.print(table)
+    return None
+
+
+def _print_plain(found: dict[str, list[Row]]) -> None:
+    """Tabs between the columns, for other programs."""
+    for heading, listed in found.items():
+        print(heading)
+        for row in listed:
+            print("", *row, sep="\t")

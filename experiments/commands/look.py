@@ -1,0 +1,79 @@
+"""`attn eval` and `attn sample`: what a trained model is worth, and how it writes."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from experiments.commands.find import find_run
+from experiments.commands.options import RUNS, AsJson, RunName, Runs
+
+Which = Annotated[
+    str, typer.Option("--checkpoint", help="best, last, or the step of one.")
+]
+
+
+def evaluate(
+    name: RunName = None,
+    runs: Runs = RUNS,
+    checkpoint: Which = "best",
+    batches: Annotated[
+        int | None,
+        typer.Option(min=1, help="Validation batches to read (default: all)."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a run on its held-out text."""
+    path = find_run(name, runs)
+    from experiments.look import load_trained, score  # late: it imports JAX
+
+    found = score(load_trained(path, checkpoint), batches)
+    if as_json:
+        print(json.dumps(found))
+        return
+    for key, value in found.items():
+        print(
+            f"{key:<16}{value:.6g}" if isinstance(value, float) else f"{key:<16}{value}"
+        )
+
+
+def sample(
+    name: RunName = None,
+    runs: Runs = RUNS,
+    prompt: Annotated[
+        str | None, typer.Option(help="How the text begins.", show_default="config")
+    ] = None,
+    length: Annotated[
+        int | None, typer.Option(min=1, help="Tokens.", show_default="config")
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(min=0, help="0 takes the likeliest.", show_default="config"),
+    ] = None,
+    top_k: Annotated[
+        int | None,
+        typer.Option(min=1, help="Draw among the k likeliest.", show_default="config"),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Another seed, another text.")
+    ] = None,
+    checkpoint: Which = "best",
+    as_json: AsJson = False,
+) -> None:
+    """Let a trained model write."""
+    path = find_run(name, runs)
+    from experiments.generate import Drawing  # late: it imports JAX
+    from experiments.look import load_trained, write_text
+    from experiments.progress import printable
+
+    trained = load_trained(path, checkpoint)
+    wanted = trained.run.config.sample
+    drawing = Drawing(
+        wanted.temperature if temperature is None else temperature,
+        wanted.top_k if top_k is None else top_k,
+    )
+    text = write_text(trained, prompt=prompt, length=length, drawing=drawing, seed=seed)
+    if as_json:
+        print(json.dumps({"run": path.name, "step": trained.step, "text": text}))
+    else:
+        print(printable(text))

@@ -1,0 +1,28 @@
+"""Options that several verbs share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[CONFIG] [KEY=VALUE]...",
+        help="A YAML file, or the name of a shipped one (default: tiny_lm), and values"
+        " that overrule it.",
+        show_default=False,
+    ),
+]
+RunName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[RUN]",
+        help="A run directory, or the start of its name (default: the latest run).",
+        show_default=False,
+    ),
+]
+Runs = Annotated[Path, typer.Option("--runs", help="The folder of all runs.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the end only.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+RUNS = Path("runs")

@@ -1,0 +1,123 @@
+"""Looking at a run that was trained: its model, its score, its text."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments import process, tasks
+from experiments.checkpoint import Store
+from experiments.errors import UserError
+from experiments.evaluate import evaluate
+from experiments.generate import Drawing, sample_text
+from experiments.run import Run
+from experiments.session import settings
+from experiments.setup import Setup, assemble
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A run's model as one of its checkpoints has it.
+
+    Args:
+      run: the run directory, open to read.
+      setup: the model, the task and the jitted functions.
+      params: what evaluation and sampling read.
+      step: of the checkpoint.
+    """
+
+    run: Run
+    setup: Setup
+    params: Any
+    step: int
+
+
+def load_trained(path: Path, which: str = "best") -> Trained:
+    """Loads a checkpoint of a run, every byte verified.
+
+    Args:
+      path: the run directory.
+      which: best, last, or a step.
+
+    Raises:
+      UserError: there is no such checkpoint, it is damaged, or the text has changed.
+    """
+    run = Run.open(path)
+    wanted = settings(run.config)
+    process.prepare(wanted)
+    process.start_jax(wanted)
+    setup = assemble(run.config, tasks.build(run.config.data, run.config.seed))
+    store = Store(run.checkpoints)
+    step = choose(store, which, path)
+    state, notes = store.load(step, setup.shapes)
+    if notes["fingerprint"] != setup.task.fingerprint:
+        raise UserError(
+            f"{path}: the text has changed since this run was trained; restore it,"
+            " or train again with `attn train`."
+        )
+    return Trained(run, setup, setup.place(state).best_params, step)
+
+
+def choose(store: Store, which: str, path: Path) -> int:
+    """The step of the checkpoint that is meant.
+
+    Raises:
+      UserError: there is none.
+    """
+    steps = store.steps()
+    if not steps:
+        raise UserError(
+            f"{path}: has no checkpoint yet. Continue it with `attn resume`."
+        )
+    if which in ("best", "last"):
+        best = store.best_step() if which == "best" else None
+        return steps[-1] if best is None else best
+    if which.isdigit() and int(which) in steps:
+        return int(which)
+    known = ", ".join(map(str, steps))
+    raise UserError(f"{path}: no checkpoint `{which}`; expected best, last or {known}.")
+
+
+def score(trained: Trained, batches: int | None = None) -> dict[str, Any]:
+    """The validation score under the names of the metrics file.
+
+    Args:
+      trained: from `load_trained`.
+      batches: how many to read; None reads all there are.
+    """
+    setup, all_there_are = trained.setup, trained.setup.task.validation_steps
+    found = evaluate(
+        setup.eval_call,
+        trained.params,
+        setup.inputs,
+        batches=min(batches or all_there_are, all_there_are),
+        most=setup.most,
+    )
+    assert found is not None  # nothing halts it
+    row = found.row(setup.task.bytes_per_token)
+    return {"run": trained.run.path.name, "step": trained.step, **row}
+
+
+def write_text(
+    trained: Trained,
+    *,
+    prompt: str | None,
+    length: int | None,
+    drawing: Drawing,
+    seed: int | None,
+) -> str:
+    """A text by the model; the same seed gives the same text.
+
+    Raises:
+      ConfigError: the vocabulary cannot write the prompt.
+    """
+    setup = trained.setup
+    if seed is not None:
+        inputs = dataclasses.replace(setup.inputs, seed=setup.place(np.uint32(seed)))
+        setup = dataclasses.replace(setup, inputs=inputs)
+    text = sample_text(
+        setup, trained.params, prompt=prompt, length=length, drawing=drawing
+    )
+    assert text is not None  # nothing halts it
+    return text
