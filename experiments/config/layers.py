@@ -86,6 +86,9 @@ class Layers:
         except ConfigError as error:
             self.note([Fault(fault.message, at.place) for fault in error.faults])
             return
+        if tree.faults:
+            self.note([Fault(fault.message, at.place) for fault in tree.faults])
+            return
         data: Any = tree.data
         for part in reversed(path):
             data = {part: data}
@@ -104,7 +107,7 @@ class Layers:
         for path, at in tree.origins.items():
             self.origins.at[path] = Origin(at.place, self.count, at.line)
         _lay_over(self.data, tree.data)
-        self.count += 1
+        self.note(tree.faults)  # and counts this layer
 
 
 def _order(at: Origin | None) -> tuple[int, int]:

@@ -52,8 +52,10 @@ def expected(path: Path) -> str | None:
     if is_section(field):
         key = next(iter(section_at(path)))
         return f"keys of its own indented below it, such as `{key}: ...`"
+    if isinstance(path[-1], int):  # one of a list: its kind stands inside
+        return _says(get_args(field.annotation))
     words = _says([*field.metadata, field.annotation])
-    return f"{words} or null" if type(None) in get_args(field.annotation) else words
+    return f"{words}, or null" if type(None) in get_args(field.annotation) else words
 
 
 def _says(parts: Iterable[Any]) -> str | None:
@@ -121,6 +123,8 @@ def _remedy(words: str, got: object) -> str:
         return ""
     if words.startswith("true or false") and got.lower() in YES_NO:
         return f"; write {YES_NO[got.lower()]}"
+    if words.endswith("or null") and got.lower() in ("none", "never"):
+        return "; write null"
     quoted = got and not isinstance(_unquoted(got), str)
     return "; remove the quotes" if quoted else ""
 

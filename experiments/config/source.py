@@ -31,12 +31,14 @@ WORDS |= {"false": False, "False": False, "FALSE": False}
 
 @dataclass
 class Tree:
-    """Plain data, and the place of every path in it."""
+    """Plain data, the place of every path in it, and what had to be left out."""
 
-    data: dict[str, Any]
+    data: Any
     origins: dict[Path, Origin] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
 
 
+FAULTY = object()  # stands for a value that was noted as a fault
 Where = Callable[[int], Origin]
 
 
@@ -69,7 +71,7 @@ class _Refused(Exception):
         self.mark = at.start_mark
 
 
-def read_tree(text: str, where: Where) -> Any:
+def read_tree(text: str, where: Where) -> Tree:
     """The data in a YAML text, with the places of its paths.
 
     Args:
@@ -77,16 +79,14 @@ def read_tree(text: str, where: Where) -> Any:
       where: the place that belongs to a line number (from 1).
 
     Returns:
-      A `Tree`; its data is whatever the document holds.
+      The tree; its data is whatever the document holds, less what has a fault.
 
     Raises:
-      ConfigError: with every fault found in the text.
+      ConfigError: the text is not YAML, or tries what a config has no use for.
     """
     builder = _Builder(where)
     data = builder.build(_compose(text, where), ())
-    if builder.faults:
-        raise ConfigError(builder.faults)
-    return Tree(data, builder.origins)
+    return Tree({} if data is FAULTY else data, builder.origins, builder.faults)
 
 
 def _compose(text: str, where: Where) -> Any:
@@ -148,7 +148,8 @@ class _Builder:
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
-            return [self.build(each, (*path, i)) for i, each in enumerate(node.value)]
+            listed = [self.build(x, (*path, i)) for i, x in enumerate(node.value)]
+            return FAULTY if any(each is FAULTY for each in listed) else listed
         return self.scalar(node, path)
 
     def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
@@ -164,7 +165,7 @@ class _Builder:
             # The place of a key, not of its value: a section starts at its name.
             self.origins[here] = self.where(key_node.start_mark.line + 1)
             result[key] = self.build(value, here)
-        return result
+        return {key: value for key, value in result.items() if value is not FAULTY}
 
     def key(self, node: Any, path: Path) -> str | None:
         if not isinstance(node, yaml.ScalarNode):
@@ -182,7 +183,7 @@ class _Builder:
             return plain_scalar(node.value)
         except ValueError as error:
             self.fault(str(error), node, path)
-            return None
+            return FAULTY
 
 
 def _twice(first: Origin) -> str:
