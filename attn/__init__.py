@@ -3,12 +3,15 @@
 from attn.backends.dispatch import Output, attend
 from attn.heads import attend_heads, embed_positions, rotate_heads
 from attn.spec.attention import Attention, as_attention, dropout
+from attn.spec.field import per_batch, per_head
 from attn.spec.logits import LOGITS
-from attn.spec.masks import MASKS, Cover
+from attn.spec.mask import Cover
+from attn.spec.masks import MASKS
 from attn.spec.normalizers import NORMALIZERS
 from attn.spec.notation import NotationError, parse
-from attn.spec.piece import Piece, per_batch, per_head
-from attn.spec.positions import POSITIONS, SCALINGS
+from attn.spec.piece import Piece
+from attn.spec.positions import POSITIONS
+from attn.spec.scaling import SCALINGS
 from attn.spec.similarity import SIMILARITIES
 from attn.spec.site import At, Site, at
 

@@ -13,22 +13,33 @@ def accumulation_dtype(dtype: jax.typing.DTypeLike) -> jnp.dtype:
     return jnp.dtype("float64" if jnp.dtype(dtype) == jnp.float64 else "float32")
 
 
+def finite(array: jax.Array) -> jax.Array:
+    """The array with zeros in place of NaN and infinities."""
+    return jnp.where(jnp.isfinite(array), array, jnp.zeros((), array.dtype))
+
+
 def quarantine(array: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Replaces rows that hold a NaN or an infinity by zeros, and flags them.
+    """Replaces NaN and infinities by zeros, and flags the rows that hold one.
 
     Added to the logits before the mask, the flags turn every *visible* pair into NaN,
     while a hidden pair stays hidden: `0 * NaN` never happens, forward or backward.
 
     Args:
-      array: [S, H].
+      array: [S, E].
 
     Returns:
-      The array with finite rows only, and flags [S]: 0, or NaN for a replaced row.
+      The finite array, and flags [S] in the accumulation dtype: 0, or NaN for a row
+      with a non-finite entry.
     """
-    bad = ~jnp.all(jnp.isfinite(array), axis=-1)
-    clean = jnp.where(bad[:, None], jnp.zeros((), array.dtype), array)
-    zero, nan = (jnp.array(x, accumulation_dtype(array.dtype)) for x in (0, jnp.nan))
-    return clean, jnp.where(bad, nan, zero)
+    bits = {2: jnp.uint16, 4: jnp.uint32, 8: jnp.uint64}[array.dtype.itemsize]
+    magnitude = jax.lax.bitcast_convert_type(jnp.abs(array), bits)
+    infinity = jax.lax.bitcast_convert_type(jnp.array(jnp.inf, array.dtype), bits)
+    # NaN and infinity are the largest bit patterns, and a maximum of integers is
+    # vectorised where one of floats or an `all` of booleans is not (XLA:CPU).
+    bad = jnp.max(magnitude, axis=-1) >= infinity
+    dtype = accumulation_dtype(array.dtype)
+    flags = jnp.where(bad, jnp.array(jnp.nan, dtype), jnp.zeros((), dtype))
+    return finite(array), flags
 
 
 def hide(logits: jax.Array, allowed: jax.Array | None, fill: float) -> jax.Array:

@@ -8,6 +8,7 @@ from attn.shapes import Shapes
 from attn.spec.attention import Attention
 from attn.spec.mask import Everything
 from attn.spec.normalizers import Normalizer
+from attn.spec.similarity import compare_shielded
 from attn.spec.site import At, Site, resolve, whole
 
 
@@ -66,18 +67,15 @@ def scores(
         logits = spec.similarity.compare(query, key)
         return spec.logits.apply(logits, site), None, value
     allowed = spec.mask.allows(site)
-    query, bad_query = numerics.quarantine(query)
-    key, bad_key = numerics.quarantine(key)
-    value, bad_value = numerics.quarantine(value)
-    logits = spec.similarity.compare(query, key)
+    value, flags = numerics.quarantine(value)
+    logits = compare_shielded(spec.similarity, query, key)
     if spec.logits.has_opaque():
         # Hidden logits must not reach a user's function: its derivative there may be
         # NaN, and 0 * NaN would come back through the product.
         logits = numerics.hide(logits, allowed, 0.0)
         site = site.visible(allowed)
     logits = spec.logits.apply(logits, site)
-    bad = bad_query[:, None] + (bad_key + bad_value.astype(bad_key.dtype))[None]
-    return logits + bad.astype(logits.dtype), allowed, value
+    return logits + flags.astype(logits.dtype)[None], allowed, value
 
 
 def normalize(

@@ -33,7 +33,7 @@ def as_attention(spec: Any) -> Attention:
         raise ValueError(
             f"attention: `{spec.name}` needs arguments; write {spec.name}(...)."
         )
-    pieces = spec if isinstance(spec, tuple) else (spec,)
+    pieces: tuple[Any, ...] = spec if isinstance(spec, tuple) else (spec,)
     if not pieces or not all(isinstance(x, Piece) for x in pieces):
         raise ValueError(
             "attention: expected an Attention, a piece such as attn.causal, or "

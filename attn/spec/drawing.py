@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from attn.spec.piece import Piece, is_varying
+from attn.spec.field import is_varying
+from attn.spec.piece import Piece
 from attn.spec.site import At, resolve, whole
 
 if TYPE_CHECKING:
@@ -52,8 +53,9 @@ def sketch(mask: "Mask") -> str:
 
 def _size(mask: "Mask") -> int:
     sizes = [
-        max(inner.array.shape)
+        max(array.shape)
         for inner in mask.walk()
-        if "array" in inner.indexed and hasattr(inner.array, "shape")
+        for array in (getattr(inner, name) for name in inner.indexed)
+        if hasattr(array, "shape")
     ]
     return max(sizes, default=SKETCH)

@@ -1,92 +1,14 @@
-"""What happens to a logit before the mask: `apply(logits, site) -> logits`, by `>>`."""
+"""The logits pieces by name: what happens to a logit before the mask."""
 
-import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 
-from attn.spec.masks import repr_function, set_function
-from attn.spec.piece import Parameter, Piece, is_array, is_varying, per_head, piece
-from attn.spec.site import Site
-
-LEARNED = "learned"
-
-
-class Logits(Piece):
-    """Base of the logits pieces.
-
-    `opaque` says that a user's function is inside, whose derivative at hidden pairs
-    nobody vouches for.
-    """
-
-    kind = "logits"
-    opaque: ClassVar[bool] = False
-
-    def apply(self, logits: jax.Array, site: Site) -> jax.Array:
-        """New logits [T, S] of logits [T, S]."""
-        raise NotImplementedError
-
-    def has_opaque(self) -> bool:
-        """Whether a user's function is anywhere inside."""
-        return any(getattr(inner, "opaque", False) for inner in self.walk())
-
-    def __rshift__(self, other):
-        if not isinstance(other, Logits):
-            return NotImplemented
-        if isinstance(self, Identity) or isinstance(other, Identity):
-            return other if isinstance(self, Identity) else self
-        if isinstance(other, Then):  # one tree whatever the brackets
-            return Then(self >> other.left, other.right)
-        return Then(self, other)
-
-
-def _number(piece_: Piece, field: str, *, positive: bool = False) -> None:
-    """Checks a static number; arrays and the word `learned` pass."""
-    value, words = getattr(piece_, field), piece_.own_parameters(1)
-    if is_array(value) or is_varying(value) or field in words:
-        return
-    good = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not good or not math.isfinite(value) or (positive and value <= 0):
-        what = "a positive number" if positive else "a finite number"
-        raise ValueError(f"{piece_.name}: `{field}` must be {what}, got {value!r}.")
-
-
-def known(piece_: Piece, field: str, dtype: Any) -> jax.Array:
-    """A field as an array; raises if a module was to learn it and none did."""
-    value = getattr(piece_, field)
-    if field in piece_.own_parameters(1):
-        raise ValueError(
-            f"{piece_.name}: `{field}` is to be learned and has no value yet: use it "
-            f"in a module, or give an array, {piece_.name}({field}=...)."
-        )
-    return jnp.asarray(value, dtype)
-
-
-@piece("identity")
-class Identity(Logits):
-    """Leaves the logits as they are; the neutral piece."""
-
-    reference: ClassVar[str] = "Vaswani et al. 2017, eq. 1, arXiv 1706.03762"
-
-    def apply(self, logits, site):
-        return logits
-
-
-@piece("then")
-class Then(Logits):
-    """One piece after another, in reading order: `left >> right`."""
-
-    left: Any
-    right: Any
-
-    def apply(self, logits, site):
-        return self.right.apply(self.left.apply(logits, site), site)
-
-    def __repr__(self):
-        return f"{self.left!r} >> {self.right!r}"
+from attn.spec.logit import Identity, Logits, check_number, known, learned_scalar
+from attn.spec.patterns import repr_function, set_function
+from attn.spec.piece import piece
+from attn.spec.relative import T5, Alibi
 
 
 @piece("scale")
@@ -103,20 +25,13 @@ class Scale(Logits):
     reference: ClassVar[str] = "Henry et al. 2020, section 3, arXiv 2010.04245"
 
     def validate(self):
-        _number(self, "by")
+        check_number(self, "by")
 
     def own_parameters(self, num_heads):
-        return _learned_scalar(self.by, "by", num_heads, 1.0)
+        return learned_scalar(self.by, "by", num_heads, 1.0)
 
     def apply(self, logits, site):
         return logits * known(self, "by", logits.dtype)
-
-
-def _learned_scalar(value: Any, field: str, num_heads: int, start: float) -> dict:
-    if not isinstance(value, str) or value != LEARNED:
-        return {}
-    init = jax.nn.initializers.constant(start)
-    return {field: Parameter((num_heads,), init, per_head=True)}
 
 
 @piece("log_length")
@@ -135,11 +50,11 @@ class LogLength(Logits):
     reference: ClassVar[str] = "Nakanishi 2025, eq. 3, arXiv 2501.19399"
 
     def validate(self):
-        _number(self, "by")
+        check_number(self, "by")
 
     def own_parameters(self, num_heads):
         # 0.43 is where the paper's learned values settle (its section 3).
-        return _learned_scalar(self.by, "by", num_heads, 0.43)
+        return learned_scalar(self.by, "by", num_heads, 0.43)
 
     def apply(self, logits, site):
         length = jnp.log1p(jnp.maximum(site.query_pos, 0).astype(logits.dtype))
@@ -160,120 +75,11 @@ class Softcap(Logits):
     reference: ClassVar[str] = "Gemma team 2024, section 2, arXiv 2408.00118"
 
     def validate(self):
-        _number(self, "cap", positive=True)
+        check_number(self, "cap", positive=True)
 
     def apply(self, logits, site):
         cap = jnp.asarray(self.cap, logits.dtype)
         return cap * jnp.tanh(logits / cap)
-
-
-def alibi_slopes(num_heads: int) -> np.ndarray:
-    """The paper's slopes [N]: a geometric series, interleaved if N is no power of 2."""
-    power = 2 ** math.floor(math.log2(num_heads))
-    slopes = [2.0 ** (-8 * (i + 1) / power) for i in range(power)]
-    extra = [2.0 ** (-4 * (2 * i + 1) / power) for i in range(num_heads - power)]
-    return np.array(slopes + extra, np.float32)
-
-
-@piece("alibi")
-class Alibi(Logits):
-    """Linear bias: the farther a key, the lower its logit.
-
-    logits - slope * |query_pos - key_pos|; slopes None are the paper's series over the
-    heads, `slopes="learned"` starts from it, an array is one slope, or
-    `per_head([N])`.
-
-    Reference:
-      Press et al. 2022, section 3, arXiv 2108.12409.
-    """
-
-    slopes: Any = None
-    positional = True
-    reference: ClassVar[str] = "Press et al. 2022, section 3, arXiv 2108.12409"
-
-    def validate(self):
-        if self.slopes is not None:
-            _number(self, "slopes")
-
-    def own_parameters(self, num_heads):
-        if not isinstance(self.slopes, str) or self.slopes != LEARNED:
-            return {}
-        init = lambda rng, shape, dtype=jnp.float32: jnp.asarray(  # noqa: E731
-            alibi_slopes(shape[0]), dtype
-        )
-        return {"slopes": Parameter((num_heads,), init, per_head=True)}
-
-    def for_heads(self, num_heads):
-        if self.slopes is not None:
-            return self
-        return Alibi(slopes=per_head(alibi_slopes(num_heads)))
-
-    def apply(self, logits, site):
-        alone = self.for_heads(1).slopes.value[0] if self.slopes is None else None
-        slope = known(self, "slopes", logits.dtype) if alone is None else alone
-        distance = jnp.abs(site.query_pos - site.key_pos).astype(logits.dtype)
-        return logits - slope * distance
-
-
-@piece("t5")
-class T5(Logits):
-    """Adds a learned number for each bucket of relative distance.
-
-    logits + table[bucket(key_pos - query_pos)]; half of the buckets are exact, the
-    rest logarithmic up to `max_distance`. Without a table a module learns one.
-
-    Reference:
-      Raffel et al. 2020, section 2.1, arXiv 1910.10683.
-    """
-
-    table: Any = None
-    buckets: int = 32
-    max_distance: int = 128
-    bidirectional: bool = False
-    positional = True
-    reference: ClassVar[str] = "Raffel et al. 2020, section 2.1, arXiv 1910.10683"
-
-    def validate(self):
-        least = 4 if self.bidirectional else 2
-        if not isinstance(self.buckets, int) or self.buckets < least:
-            raise ValueError(
-                f"t5: `buckets` must be a whole number of at least {least}, "
-                f"got {self.buckets!r}."
-            )
-        if not isinstance(self.max_distance, int) or self.max_distance <= self.buckets:
-            raise ValueError(
-                f"t5: `max_distance` must exceed `buckets`={self.buckets}, "
-                f"got {self.max_distance!r}."
-            )
-
-    def own_parameters(self, num_heads):
-        if self.table is not None:
-            return {}
-        init = jax.nn.initializers.normal(0.02)
-        return {"table": Parameter((num_heads, self.buckets), init, per_head=True)}
-
-    def bucket(self, ahead: jax.Array) -> jax.Array:
-        """The bucket of each `key_pos - query_pos`."""
-        buckets, base = self.buckets, jnp.zeros_like(ahead)
-        if self.bidirectional:
-            buckets //= 2
-            base = jnp.where(ahead > 0, buckets, 0)
-            ahead = -jnp.abs(ahead)
-        back = jnp.maximum(-ahead, 0)
-        exact = buckets // 2
-        ratio = math.log(self.max_distance / exact)
-        log = jnp.log(jnp.maximum(back, 1).astype(jnp.float32) / exact) / ratio
-        far = exact + (log * (buckets - exact)).astype(back.dtype)
-        return base + jnp.where(back < exact, back, jnp.minimum(far, buckets - 1))
-
-    def apply(self, logits, site):
-        table = known(self, "table", logits.dtype)
-        if table.shape != (self.buckets,):
-            raise ValueError(
-                f"t5: `table` must be [buckets] = [{self.buckets}], got {table.shape}; "
-                "a table of several heads is per_head(table)."
-            )
-        return logits + table[self.bucket(site.key_pos - site.query_pos)]
 
 
 @piece("decay")

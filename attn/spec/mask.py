@@ -6,10 +6,12 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from attn.spec import drawing
+from attn.spec.field import is_array, is_varying
 from attn.spec.piece import Piece, piece
 from attn.spec.site import Site
 
-Span = tuple[int, int] | None
+Known = tuple[int, int]  # lowest and highest position
+Span = Known | None
 
 
 class Cover(enum.IntEnum):
@@ -39,6 +41,12 @@ class Mask(Piece):
         Returns:
           EMPTY or FULL only if that is certain, else SOME.
         """
+        if query_span is None or key_span is None or self._children:
+            return Cover.SOME  # unknown positions, or arrays that a trace may hold
+        return self.decide(query_span, key_span)
+
+    def decide(self, query_span: Known, key_span: Known) -> Cover:
+        """`cover` of known spans, for a mask without arrays."""
         return Cover.SOME
 
     def __and__(self, other):
@@ -69,7 +77,7 @@ def _combine(operator, left: Mask, right: Any):
     """Applies an associative operator, nested to the left whatever the brackets."""
     if not isinstance(right, Mask):
         return NotImplemented
-    if isinstance(right, operator):
+    if isinstance(right, _Binary) and isinstance(right, operator):
         left, right = _combine(operator, left, right.left), right.right
     return operator(left, right)
 
@@ -169,3 +177,21 @@ class Everything(Mask):
 
     def cover(self, query_span, key_span):
         return Cover.FULL
+
+
+def check_whole(name: str, field: str, value: Any, least: int = 0) -> None:
+    """A static number must be whole and not below `least`; arrays are trusted."""
+    if is_array(value) or is_varying(value):
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(
+            f"{name}: `{field}` must be a whole number of at least {least}, "
+            f"got {value!r}."
+        )
+
+
+def between(low: int, high: int, least: float, most: float) -> Cover:
+    """Cover of `least <= x <= most` for x anywhere from low to high."""
+    if high < least or low > most:
+        return Cover.EMPTY
+    return Cover.FULL if least <= low and high <= most else Cover.SOME

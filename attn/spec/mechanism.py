@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from attn.spec.dropout import Dropout
-from attn.spec.logits import Identity, Logits
+from attn.spec.logit import Identity, Logits
 from attn.spec.mask import Everything, Mask
 from attn.spec.normalizers import Normalizer, Softmax
 from attn.spec.piece import Piece, piece

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from attn import numerics
-from attn.spec.logits import LEARNED, known
-from attn.spec.piece import Parameter, Piece, is_array, is_varying, piece
+from attn.spec.field import is_array, is_varying
+from attn.spec.logit import known, learned_scalar
+from attn.spec.piece import Piece, piece
 
 
 class Normalizer(Piece):
@@ -74,10 +75,7 @@ class Softmax(Normalizer):
         _number_or(self, "sink", none=True)
 
     def own_parameters(self, num_heads):
-        if not isinstance(self.sink, str) or self.sink != LEARNED:
-            return {}
-        zeros = jax.nn.initializers.zeros
-        return {"sink": Parameter((num_heads,), zeros, per_head=True)}
+        return learned_scalar(self.sink, "sink", num_heads, 0.0)
 
     def zero(self, rows, dtype):
         return jnp.full((rows,), -jnp.inf, dtype), jnp.zeros((rows,), dtype)
@@ -148,10 +146,7 @@ class Sigmoid(Normalizer):
         _number_or(self, "bias")
 
     def own_parameters(self, num_heads):
-        if not isinstance(self.bias, str) or self.bias != LEARNED:
-            return {}
-        zeros = jax.nn.initializers.zeros
-        return {"bias": Parameter((num_heads,), zeros, per_head=True)}
+        return learned_scalar(self.bias, "bias", num_heads, 0.0)
 
     def zero(self, rows, dtype):
         return (jnp.zeros((rows,), dtype),)

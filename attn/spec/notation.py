@@ -10,13 +10,16 @@ from typing import Any, NoReturn
 import numpy as np
 
 from attn.spec.dropout import Dropout
-from attn.spec.logits import LOGITS, Logits
+from attn.spec.field import per_batch, per_head
+from attn.spec.logit import Logits
+from attn.spec.logits import LOGITS
 from attn.spec.mask import Mask
 from attn.spec.masks import MASKS
 from attn.spec.mechanism import Attention
 from attn.spec.normalizers import NORMALIZERS
-from attn.spec.piece import Piece, per_batch, per_head
-from attn.spec.positions import POSITIONS, SCALINGS
+from attn.spec.piece import Piece
+from attn.spec.positions import POSITIONS
+from attn.spec.scaling import SCALINGS
 from attn.spec.similarity import SIMILARITIES
 
 LONGEST = 100_000  # characters; a longer text is data, and wants an array

@@ -1,13 +1,14 @@
 """How positions enter besides logits pieces: added to embeddings, or by rotation."""
 
-import math
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from attn.spec.piece import Parameter, Piece, is_array, is_varying, piece
+from attn.numerics import accumulation_dtype
+from attn.spec.piece import Parameter, Piece, piece
+from attn.spec.scaling import Scaling, check_above, plain_frequencies
 
 
 class Position(Piece):
@@ -33,19 +34,9 @@ class Position(Piece):
         return self
 
 
-def _above(name: str, field: str, value: Any, least: float) -> None:
-    if is_array(value) or is_varying(value):
-        return
-    good = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not good or not least < value < math.inf:
-        raise ValueError(
-            f"{name}: `{field}` must be a number above {least}, got {value!r}."
-        )
-
-
 def _angles(positions: jax.Array, frequencies: Any, dtype: Any) -> jax.Array:
     """positions [T] times frequencies [F]: [T, F], float32 or wider."""
-    dtype = jnp.promote_types(dtype, jnp.float32)
+    dtype = accumulation_dtype(dtype)
     frequencies = jnp.asarray(frequencies, dtype)
     return positions.astype(dtype)[:, None] * frequencies[None]
 
@@ -77,12 +68,12 @@ class Sinusoidal(Position):
     reference: ClassVar[str] = "Vaswani et al. 2017, section 3.5, arXiv 1706.03762"
 
     def validate(self):
-        _above("sinusoidal", "base", self.base, 1)
+        check_above("sinusoidal", "base", self.base, 1)
 
     def embed(self, x, positions):
         width = x.shape[-1]
         exponent = np.arange(0, width, 2) / width
-        wide = jnp.promote_types(x.dtype, jnp.float32)
+        wide = accumulation_dtype(x.dtype)
         frequencies = jnp.asarray(self.base, wide) ** -jnp.asarray(exponent, wide)
         angles = _angles(positions, frequencies, x.dtype)
         table = jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1)
@@ -139,104 +130,6 @@ class Learned(Position):
         return x + rows.astype(x.dtype)
 
 
-class Scaling(Piece):
-    """Base of the ways to stretch rotary positions beyond the training length."""
-
-    kind = "scaling"
-
-    def frequencies(self, base: Any, width: int) -> Any:
-        """Angle per position of each pair of coordinates, [width / 2] float64."""
-        raise NotImplementedError
-
-    def temperature(self) -> float:
-        """What queries and keys are multiplied by."""
-        return 1.0
-
-
-def plain_frequencies(base: Any, width: int) -> Any:
-    """base^(-2i / width), [width / 2]."""
-    exponent = -np.arange(0, width, 2) / width
-    if is_array(base):
-        return jnp.asarray(base, jnp.float32) ** jnp.asarray(exponent, jnp.float32)
-    return np.float64(base) ** exponent
-
-
-@piece("linear")
-class Linear(Scaling):
-    """Position interpolation: positions are divided by `factor`.
-
-    Reference:
-      Chen et al. 2023, equation 4, arXiv 2306.15595.
-    """
-
-    factor: Any
-    reference: ClassVar[str] = "Chen et al. 2023, eq. 4, arXiv 2306.15595"
-
-    def validate(self):
-        _above("linear", "factor", self.factor, 0)
-
-    def frequencies(self, base, width):
-        return plain_frequencies(base, width) / self.factor
-
-
-@piece("ntk")
-class Ntk(Scaling):
-    """NTK-aware: the base grows, so that slow pairs stretch and fast ones do not.
-
-    base * factor^(width / (width - 2))
-
-    Reference:
-      bloc97 2023; Peng et al. 2023, equation 16, arXiv 2309.00071.
-    """
-
-    factor: Any
-    reference: ClassVar[str] = "Peng et al. 2023, section 3.1, arXiv 2309.00071"
-
-    def validate(self):
-        _above("ntk", "factor", self.factor, 0)
-
-    def frequencies(self, base, width):
-        if width <= 2:
-            return plain_frequencies(base, width)
-        return plain_frequencies(base * self.factor ** (width / (width - 2)), width)
-
-
-@piece("yarn")
-class Yarn(Scaling):
-    """YaRN: slow pairs interpolate, fast ones stay, a ramp between, and a temperature.
-
-    A pair that turns fewer than `slow` times in `context` is divided by `factor`, one
-    that turns more than `fast` times is not; queries and keys grow by
-    sqrt(1 / t) = 0.1 ln(factor) + 1.
-
-    Reference:
-      Peng et al. 2023, equations 17 to 22, arXiv 2309.00071.
-    """
-
-    factor: float
-    context: int
-    slow: float = 1.0
-    fast: float = 32.0
-    reference: ClassVar[str] = "Peng et al. 2023, eq. 17 to 22, arXiv 2309.00071"
-
-    def validate(self):
-        for field in ("factor", "context", "slow", "fast"):
-            _above("yarn", field, getattr(self, field), 0)
-        if not self.slow < self.fast:
-            raise ValueError(
-                f"yarn: `slow` must be below `fast`, got {self.slow} and {self.fast}."
-            )
-
-    def frequencies(self, base, width):
-        plain = plain_frequencies(base, width)
-        turns = self.context * plain / (2 * math.pi)
-        ramp = ((turns - self.slow) / (self.fast - self.slow)).clip(0, 1)
-        return plain * ramp + plain / self.factor * (1 - ramp)
-
-    def temperature(self):
-        return 0.1 * math.log(self.factor) + 1.0 if self.factor > 1 else 1.0
-
-
 @piece("rotary")
 class Rotary(Position):
     """Turns pairs of coordinates by angles that grow with the position.
@@ -257,7 +150,7 @@ class Rotary(Position):
     reference: ClassVar[str] = "Su et al. 2021, eq. 34, arXiv 2104.09864"
 
     def validate(self):
-        _above("rotary", "base", self.base, 1)
+        check_above("rotary", "base", self.base, 1)
         width = self.width
         if width is not None and (
             not isinstance(width, int)
@@ -294,8 +187,6 @@ class Rotary(Position):
         turned = [a * cos - b * sin, b * cos + a * sin, rest]
         return jnp.concatenate(turned, axis=-1).astype(x.dtype)
 
-
-SCALINGS = {"linear": Linear, "ntk": Ntk, "yarn": Yarn}
 
 POSITIONS = {
     "none": NoPosition(),

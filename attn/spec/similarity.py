@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from attn.numerics import accumulation_dtype
-from attn.spec.piece import Piece, is_array, is_varying, piece
+from attn.numerics import accumulation_dtype, finite
+from attn.spec.field import is_array, is_varying
+from attn.spec.piece import Piece, piece
 
 
 class Similarity(Piece):
@@ -18,6 +19,24 @@ class Similarity(Piece):
     def compare(self, query: jax.Array, key: jax.Array) -> jax.Array:
         """Logits [T, S] in the accumulation dtype, of query [T, H] and key [S, H]."""
         raise NotImplementedError
+
+
+@jax.custom_jvp
+def compare_shielded(similarity: Similarity, query: jax.Array, key: jax.Array):
+    """`similarity.compare` whose derivative ignores NaN and infinities in its input.
+
+    A hidden pair has a cotangent of 0, and 0 * NaN would reach every gradient. The
+    value is untouched: what a query sees of a NaN, it still sees.
+    """
+    return similarity.compare(query, key)
+
+
+@compare_shielded.defjvp
+def _compare_shielded_jvp(primals, tangents):
+    similarity, query, key = primals
+    clean = similarity, finite(query), finite(key)
+    _, tangent = jax.jvp(lambda s, q, k: s.compare(q, k), clean, tangents)
+    return compare_shielded(*primals), tangent
 
 
 def _product(query: jax.Array, key: jax.Array) -> jax.Array:

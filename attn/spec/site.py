@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from attn.spec.field import cut, is_varying
 from attn.spec.piece import Piece
 
 
@@ -85,12 +86,16 @@ def at(
                 "`key_pos`, got both."
             )
         query_pos = key_pos = positions
-    query, key = dict(query or {}), dict(key or {})
-    if segment is not None:
-        query["segment"] = key["segment"] = segment
-    as_array = lambda x: None if x is None else jnp.asarray(x)  # noqa: E731
-    query, key = jax.tree.map(jnp.asarray, (query, key))
-    return At(as_array(query_pos), as_array(key_pos), query, key)
+    both = {} if segment is None else {"segment": segment}
+    sides = [
+        {name: _array(x) for name, x in {**(given or {}), **both}.items()}
+        for given in (query, key)
+    ]
+    return At(_array(query_pos), _array(key_pos), sides[0], sides[1])
+
+
+def _array(x: Any) -> Any:
+    return x if x is None or is_varying(x) else jnp.asarray(x)
 
 
 def resolve(where: At | None, t: int, s: int, spec: Piece) -> At:
@@ -124,20 +129,22 @@ def resolve(where: At | None, t: int, s: int, spec: Piece) -> At:
                     f"attend: `at` has {side} data `{name}` of shape {array.shape}, "
                     f"expected [{letter}, ...] with {letter}={size}."
                 )
-    positions = [
+    query_pos, key_pos = (
         jnp.arange(size, dtype=jnp.int32) if given is None else given.astype(jnp.int32)
         for given, size in ((where.query_pos, t), (where.key_pos, s))
-    ]
-    return At(*positions, where.query, where.key)
+    )
+    return At(query_pos, key_pos, where.query, where.key)
 
 
 def tile(where: At, rows: tuple[Any, int], cols: tuple[Any, int]) -> Site:
     """The site of a tile of a resolved `At`; rows and cols are (start, size)."""
-    take = lambda x, span: jax.lax.dynamic_slice_in_dim(x, *span, 0)  # noqa: E731
-    query = {name: take(x, rows)[:, None] for name, x in where.query.items()}
-    key = {name: take(x, cols)[None] for name, x in where.key.items()}
-    query_pos, key_pos = take(where.query_pos, rows), take(where.key_pos, cols)
-    return Site(query_pos[:, None], key_pos[None], query, key)
+    part = At(
+        cut(where.query_pos, 0, *rows),
+        cut(where.key_pos, 0, *cols),
+        {name: cut(x, 0, *rows) for name, x in where.query.items()},
+        {name: cut(x, 0, *cols) for name, x in where.key.items()},
+    )
+    return whole(part)
 
 
 def whole(where: At) -> Site:

@@ -1,0 +1,144 @@
+"""What a field of a piece may hold: arrays, head-wise arrays, and Python values."""
+
+import dataclasses
+import inspect
+from typing import Any, ClassVar
+
+import jax
+import numpy as np
+from jax.core import Tracer
+
+PRINTED_ELEMENTS = 4096  # a longer array prints as its type: nobody reads a megabyte
+
+
+@jax.tree_util.register_pytree_node_class
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Varying:
+    """A leaf with one more axis in front; `heads.py` alone removes it, by `vmap`."""
+
+    value: Any
+    word: ClassVar[str] = "varying"
+
+    def __post_init__(self):
+        object.__setattr__(self, "value", as_leaf(self.value))
+        if not (is_array(self.value) or isinstance(self.value, Varying)):
+            raise ValueError(
+                f"{self.word}: expected an array or a list, got {self.value!r}."
+            )
+
+    def tree_flatten(self):
+        return (self.value,), None
+
+    @classmethod
+    def tree_unflatten(cls, _, children):
+        self = object.__new__(cls)
+        object.__setattr__(self, "value", children[0])
+        return self
+
+    def __eq__(self, other):
+        return type(self) is type(other) and same_value(self.value, other.value)
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    def __repr__(self):
+        return f"{self.word}({write(self.value)})"
+
+
+@jax.tree_util.register_pytree_node_class
+class per_head(Varying):
+    """An array [N, ...] that differs from head to head."""
+
+    word = "per_head"
+
+
+@jax.tree_util.register_pytree_node_class
+class per_batch(Varying):
+    """An array [B, ...] that differs over the batch; may hold a `per_head`."""
+
+    word = "per_batch"
+
+
+def is_array(value: Any) -> bool:
+    """Whether a field's value is a leaf: anything with a shape and a dtype."""
+    return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def is_varying(value: Any) -> bool:
+    """Whether a value is a `per_head` or `per_batch` wrapper."""
+    return isinstance(value, Varying)
+
+
+def as_leaf(value: Any) -> Any:
+    """Turns a list into a float32, int32 or bool array; leaves the rest alone."""
+    if not isinstance(value, list):
+        return value
+    array = np.asarray(value)
+    dtypes = {"f": np.float32, "i": np.int32, "u": np.int32, "b": np.bool_}
+    if array.dtype.kind not in dtypes:
+        raise ValueError(f"expected a list of numbers of one shape, got {value!r}.")
+    return array.astype(dtypes[array.dtype.kind])
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """Equality by value; arrays also by dtype and shape, tracers by identity."""
+    if one is other:
+        return True
+    if isinstance(one, Tracer) or isinstance(other, Tracer):
+        return False
+    if is_array(one) and is_array(other):
+        if one.dtype != other.dtype or one.shape != other.shape:
+            return False
+        if isinstance(one, jax.ShapeDtypeStruct):
+            return True
+        one, other = np.asarray(one), np.asarray(other)
+        return bool(np.all((one == other) | ((one != one) & (other != other))))
+    return not is_array(one) and not is_array(other) and one == other
+
+
+def _write_number(value: Any) -> str:
+    if isinstance(value, float) and not np.isfinite(value):
+        return "nan" if value != value else ("inf" if value > 0 else "-inf")
+    return repr(value)
+
+
+def _write_nested(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_write_nested(x) for x in value) + "]"
+    return _write_number(value)
+
+
+def _write_array(value: Any) -> str:
+    dtype = np.dtype(value.dtype).name if hasattr(value.dtype, "name") else "array"
+    traced = isinstance(value, (Tracer, jax.ShapeDtypeStruct))
+    if traced or np.prod(value.shape) > PRINTED_ELEMENTS:
+        return f"array(<{dtype}{list(value.shape)}>)"
+    array = np.asarray(value)
+    if dtype == "float32":  # the shortest decimals that give the same float32 back
+        nested = np.vectorize(lambda x: float(str(x)), otypes=[object])(array)
+    else:
+        nested = array
+    text = _write_nested(nested.tolist())
+    if array.ndim and array.size and dtype in ("float32", "int32", "bool"):
+        return text
+    if array.size:
+        return f"array({text}, {dtype!r})"
+    return f"array({text}, {dtype!r}, {array.shape!r})"
+
+
+def write(value: Any) -> str:
+    """The notation of a field's value."""
+    if is_array(value):
+        return _write_array(value)
+    if inspect.isfunction(value) or inspect.isbuiltin(value):
+        return getattr(value, "__name__", repr(value))
+    if isinstance(value, tuple):
+        inside = ", ".join(write(x) for x in value)
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    return _write_number(value)
+
+
+def cut(array: Any, axis: int, start: Any, size: int) -> Any:
+    """A slice of an axis; `start` may be traced, `size` not."""
+    if isinstance(start, int):
+        return array[(slice(None),) * axis + (slice(start, start + size),)]
+    return jax.lax.dynamic_slice_in_dim(array, start, size, axis)
