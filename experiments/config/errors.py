@@ -22,7 +22,8 @@ class Fault:
 
     def __str__(self) -> str:
         names_itself = not self.path or self.place.startswith(f"override `{self.path}=")
-        where = self.place if names_itself else f"{self.place}: {self.path}"
+        path = printable(self.path)
+        where = self.place if names_itself else f"{self.place}: {path}"
         return f"{where}: {self.message}"
 
 
@@ -64,9 +65,13 @@ def show(value: object) -> str:
         return "nothing (null)"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     text = text.replace('"', "") if isinstance(value, (dict, list)) else text
-    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: 4 * SHOWN])
+    return f"`{printable(text)}`" if text else "an empty text"
+
+
+def printable(text: str) -> str:
+    """At most `SHOWN` characters, none of which can drive a terminal."""
     text = text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
-    return f"`{text}`" if text else "an empty text"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def strange_letters(name: str) -> str:

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 LARGEST = 64 * 1024  # bytes; a long config has 4 KB, and YAML is slow to read
+LONGEST = 200  # characters of a path that are shown
 
 
 class Unreadable(Exception):
@@ -62,4 +63,5 @@ def display(path: Path) -> str:
         text = str(path)
     shorter = os.path.relpath(text) if ".." in path.parts else text
     text = min(text, shorter, key=len)
+    text = text if len(text) <= LONGEST else "..." + text[-LONGEST:]
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -14,6 +14,8 @@ from experiments.config.paths import fields, is_section, unknown_key, wrong_valu
 from experiments.config.resolve import check
 from experiments.config.schema import Config, Section
 
+MOST_FAULTS = 50  # nobody reads more, and finding nearest names takes time
+
 
 def load(path: str | os.PathLike | None, overrides: Sequence[str] = ()) -> Config:
     """Reads a config file, its parents and the overrides.
@@ -40,9 +42,13 @@ def _validated(layers: Layers) -> Config:
     try:
         config = Config.model_validate(_without_empty_sections(layers.data))
     except ValidationError as error:
-        found = [_fault(each, layers) for each in error.errors()]
+        errors = error.errors()
+        found = [_fault(each, layers) for each in errors[:MOST_FAULTS]]
+        if len(errors) > MOST_FAULTS:
+            more = f"{len(errors) - MOST_FAULTS} more faults; mend these first."
+            found.append(Fault(more, order=(layers.count, 0)))
         raise ConfigError([*layers.faults, *found]) from None
-    _attach(config, layers.origins, ())
+    _attach(config, layers.origins)
     if faults := [*layers.faults, *(() if layers.faults else check(config))]:
         raise ConfigError(faults)
     return config
@@ -74,10 +80,10 @@ def _fault(error: Any, layers: Layers) -> Fault:
     return layers.origins.fault(path, wrong_value(path, got, reason))
 
 
-def _attach(section: Section, origins: Origins, prefix: tuple[str, ...]) -> None:
+def _attach(section: Section, origins: Origins) -> None:
     """Lets every section know where its values were written."""
-    section._origins, section._prefix = origins, prefix
+    section._origins = origins
     for key in type(section).model_fields:
         inner = getattr(section, key)
         if isinstance(inner, Section):
-            _attach(inner, origins, (*prefix, key))
+            _attach(inner, origins.below(key))

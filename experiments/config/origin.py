@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from experiments.config.errors import ConfigError, Fault
+from experiments.config.errors import Fault
 
 Path = tuple[str | int, ...]
 
@@ -27,35 +27,42 @@ class Origins:
     """Every path that was written, with its place.
 
     Two configs with equal values are equal wherever the values were written.
+
+    Args:
+      at: places by path from the top.
+      title: the place of what was written nowhere.
+      prefix: the section that paths are counted from.
     """
 
     at: dict[Path, Origin] = field(default_factory=dict)
     title: str = "config"
+    prefix: Path = ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Origins)
 
+    def below(self, key: str) -> "Origins":
+        """The same places, seen from a section."""
+        return Origins(self.at, self.title, (*self.prefix, key))
+
     def written(self, path: Path) -> Origin | None:
         """The place of the path itself, or None if it has its default."""
-        return self.at.get(path)
+        return self.at.get((*self.prefix, *path))
 
     def find(self, path: Path) -> Origin:
         """The place of the path, of the section around it, or of the whole config."""
-        for end in range(len(path), 0, -1):
-            if path[:end] in self.at:
-                return self.at[path[:end]]
+        whole = (*self.prefix, *path)
+        for end in range(len(whole), 0, -1):
+            if whole[:end] in self.at:
+                return self.at[whole[:end]]
         return Origin(self.title)
 
     def fault(self, path: Path, message: str, *others: Path) -> Fault:
         """A fault about `path`, placed where the latest of these paths was written."""
-        places = [(each, self.written(each)) for each in (path, *others)]
-        known = [(at.layer, at) for _, at in places if at is not None]
-        at = max(known, key=lambda pair: pair[0])[1] if known else self.find(path)
-        return Fault(message, at.place, dotted(path), (at.layer, at.line))
-
-    def error(self, path: Path, message: str, *others: Path) -> ConfigError:
-        """The fault as an exception, ready to be raised."""
-        return ConfigError([self.fault(path, message, *others)])
+        known = [at for each in (path, *others) if (at := self.written(each))]
+        latest = max(known, key=lambda at: at.layer, default=self.find(path))
+        order = (latest.layer, latest.line)
+        return Fault(message, latest.place, dotted((*self.prefix, *path)), order)
 
 
 def dotted(path: Path) -> str:

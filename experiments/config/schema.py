@@ -52,7 +52,6 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
     _origins: Origins = PrivateAttr(default_factory=Origins)
-    _prefix: tuple[str, ...] = PrivateAttr(default=())
 
     def fault(self, key: str, message: str) -> ConfigError:
         """The error to raise when a value turns out wrong later on.
@@ -61,11 +60,11 @@ class Section(BaseModel):
           key: dotted path below this section, `path` or `schedule.kind`.
           message: expected, got, remedy.
         """
-        return self._origins.error((*self._prefix, *split(key)), message)
+        return ConfigError([self._origins.fault(split(key), message)])
 
     def locate(self, key: str) -> str:
         """Where the value was written, `configs/tiny_lm.yaml:12`."""
-        return self._origins.find((*self._prefix, *split(key))).place
+        return self._origins.find(split(key)).place
 
 
 class Model(Section):

@@ -5,11 +5,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
-from experiments.config.origin import Path
+from experiments.config.errors import ConfigError
+from experiments.config.origin import Origin, Path
 from experiments.config.paths import fields
 from experiments.config.schema import Config
+from experiments.config.source import read_tree
 
 
 def dump(config: Config, origin: bool = False) -> str:
@@ -41,14 +41,17 @@ def _scalar(value: Any) -> str:
     """A value on one line; JSON is YAML, and quotes keep text text."""
     if isinstance(value, str) and not _needs_quotes(value):
         return value
-    return json.dumps(value)
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08X}" for c in text)
 
 
 def _needs_quotes(text: str) -> bool:
+    """Whether our own reader would take the bare text for something else."""
     try:
-        return yaml.safe_load(text) != text or not text.isprintable() or "#" in text
-    except yaml.YAMLError:
+        tree = read_tree(f"x: {text}", lambda _: Origin(""))
+    except ConfigError:
         return True
+    return tree.data != {"x": text} or not text.isprintable()
 
 
 def _note(config: Config, path: Path, text: str, width: int) -> str:

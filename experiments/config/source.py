@@ -97,7 +97,7 @@ def _compose(text: str, where: Where) -> Any:
         raise _error(str(error), where(error.mark.line + 1)) from None
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        message = f"the character U+{error.character:04X} is not allowed in a config"
+        message = f"the character U+{error.character:04X} is not allowed in a config."
         raise _error(message, where(line)) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -173,17 +173,24 @@ class _Builder:
         elif node.value == "<<":
             self.fault("merge keys (<<) are not used; use `extends:`.", node, path)
         else:
-            return node.value
+            return _whole(node.value)
         return None
 
     def scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
-        if node.style is not None:  # quoted or a block: always text
-            return node.value
         try:
-            return plain_scalar(node.value)
+            node.value.encode()  # an escape like "\\ud800" is half a character
+            return node.value if node.style else plain_scalar(node.value)
+        except UnicodeEncodeError:
+            self.fault("holds half a character (a surrogate escape).", node, path)
+            return FAULTY
         except ValueError as error:
             self.fault(str(error), node, path)
             return FAULTY
+
+
+def _whole(key: str) -> str:
+    """The key, with what is no character replaced: it is unknown in any case."""
+    return key.encode(errors="replace").decode()
 
 
 def _twice(first: Origin) -> str:
