@@ -113,7 +113,7 @@ def step() -> list[Finding]:
     from experiments.setup import assemble
 
     config = load(find_config(None))
-    setup = assemble(config, tasks.build(config.data, config.seed))
+    setup = assemble(config, tasks.build(config.data))
     state, seconds = setup.start(), []
     for _ in range(3):
         began = time.perf_counter()

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments import process, tasks
+from experiments import process
 from experiments.checkpoint import Store
+from experiments.data import task_of
 from experiments.errors import UserError
 from experiments.evaluate import evaluate
 from experiments.generate import Drawing, sample_text
@@ -47,7 +48,7 @@ def load_trained(path: Path, which: str = "best") -> Trained:
     wanted = settings(run.config)
     process.prepare(wanted)
     process.start_jax(wanted)
-    setup = assemble(run.config, tasks.build(run.config.data, run.config.seed))
+    setup = assemble(run.config, task_of(run))
     store = Store(run.checkpoints)
     step = choose(store, which, path)
     state, notes = store.load(step, setup.shapes)

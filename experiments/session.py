@@ -56,12 +56,12 @@ def _train(
     config: Config, run: Run, made: dict[str, object], stop: signals.Stop, quiet: bool
 ) -> int:
     # Here, not above: these import JAX, which `process.prepare` has to come before.
-    from experiments import tasks
+    from experiments.data import task_of
     from experiments.train import train
 
     if run.status != "new" and not quiet:
         print(f"{run.path} continues.", file=sys.stderr)
-    task = tasks.build(config.data, config.seed)
+    task = task_of(run, keep=True)
     run.start_session(process=made, data=task.describe())
     return train(config, run, task, stop=stop, quiet=quiet)
 

@@ -1,0 +1,74 @@
+"""The task of a run, with the vocabulary and the text it began with."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from experiments import storage, tasks
+from experiments.errors import UserError
+from experiments.run import Run
+from experiments.tasks.task import Task
+from experiments.tasks.vocabularies import UnknownCharacter, VocabularyError
+
+NAME = "vocabulary.json"
+
+
+def task_of(run: Run, *, keep: bool = False) -> Task:
+    """Builds the task of a run; its vocabulary is made once and then read.
+
+    A model's tokens mean what its vocabulary says, so that is part of the run: another
+    version of the library that learns pieces could choose other ones.
+
+    Args:
+      run: with `keep`, open to work on.
+      keep: writes the vocabulary into the run directory if it is not there.
+
+    Raises:
+      ConfigError: the data cannot be had, or does not fit the config.
+      UserError: the text is not the one that the run began with, or the record of
+        the vocabulary is damaged.
+    """
+    path = run.path / NAME
+    saved = _read(path) if path.exists() else None
+    try:
+        text = None if saved is None else json.dumps(saved["vocabulary"])
+        task = tasks.build(run.config.data, vocabulary=text)
+    except UnknownCharacter:
+        raise _changed(run.path) from None
+    except VocabularyError as error:
+        raise _damaged(path, str(error)) from None
+    if saved is None and keep:
+        _write(path, task)
+    elif saved is not None and saved["fingerprint"] != task.fingerprint:
+        raise _changed(run.path)
+    return task
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(path, str(error)) from None
+    if not isinstance(record, dict) or {"fingerprint", "vocabulary"} - record.keys():
+        raise _damaged(path, "it lacks `fingerprint` or `vocabulary`.")
+    return record
+
+
+def _write(path: Path, task: Task) -> None:
+    vocabulary = json.loads(task.vocabulary.to_json())
+    record = {"fingerprint": task.fingerprint, "vocabulary": vocabulary}
+    storage.write_atomic(path, json.dumps(record) + "\n")
+
+
+def _changed(folder: Path) -> UserError:
+    return UserError(
+        f"{folder}: the text has changed since this run began; restore it, or start"
+        " over with `attn train --fresh`."
+    )
+
+
+def _damaged(path: Path, why: str) -> UserError:
+    return UserError(
+        f"{path}: damaged, {why.rstrip('.')}; restore it, or start over with"
+        " `attn train --fresh`."
+    )

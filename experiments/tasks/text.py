@@ -1,0 +1,179 @@
+"""Next-token prediction on text."""
+
+import math
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from experiments.config.schema import Data
+from experiments.tasks import corpora, vocabularies
+from experiments.tasks.task import Batch, Split, Task, batch_key
+from experiments.tasks.vocabularies import Vocabulary
+
+GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+def build(config: Data, *, vocabulary: str | None = None) -> Task:
+    """The text task of a config.
+
+    The text is cut once: its head is for training, its tail for validation, and no
+    window reaches over the cut.
+
+    Args:
+      config: the section `data`.
+      vocabulary: JSON of a vocabulary to use; None makes one.
+
+    Raises:
+      ConfigError: no such text, or it is shorter than the context.
+    """
+    corpus = corpora.read(config)
+    train, validation = split_text(corpus.text, config.validation)
+    used = _vocabulary(config, train, validation, vocabulary)
+    parts = [used.tokens(train), used.tokens(validation)]
+    _check_length(config, *map(len, parts))
+    plan = validation_plan(len(parts[1]), config.context, config.batch)
+    dtype = smallest_dtype(used.size)
+    arrays = {
+        "train": jnp.asarray(parts[0].astype(dtype)),
+        "validation": jnp.asarray(parts[1].astype(dtype)),
+        "starts": jnp.asarray(plan[0]),
+        "skips": jnp.asarray(plan[1]),
+    }
+    return Task(
+        vocabulary=used,
+        arrays=arrays,
+        batch=partial(batch, shape=(config.batch, config.context)),
+        context=config.context,
+        validation_steps=len(plan[0]),
+        fingerprint=corpus.fingerprint,
+        summary=_summary(corpus.title, used, *map(len, parts)),
+        chance=math.log(used.size),
+        bytes_per_token=len(validation.encode()) / len(parts[1]),
+    )
+
+
+def split_text(text: str, fraction: float) -> tuple[str, str]:
+    """The head for training and the tail, about `fraction` of it, for validation."""
+    cut = int(len(text) * (1 - fraction))
+    return text[:cut], text[cut:]
+
+
+def smallest_dtype(size: int) -> type[np.unsignedinteger] | type[np.int32]:
+    """The smallest integers that can name `size` tokens: 1 byte a token up to 256."""
+    if size <= 1 << 8:
+        return np.uint8
+    return np.uint16 if size <= 1 << 16 else np.int32
+
+
+def batch(
+    arrays: dict[str, Array],
+    seed: Array | int,
+    split: Split,
+    step: Array | int,
+    *,
+    shape: tuple[int, int],
+) -> Batch:
+    """Windows of text: random ones to train on, evenly spaced ones to validate.
+
+    Args:
+      arrays: as `build` made them.
+      seed: draws the training windows; validation does not depend on it.
+      split: train or validation.
+      step: which batch. Validation starts again after its last one.
+      shape: (B, T).
+
+    Returns:
+      tokens, and as targets the same windows one token later. A weight is 0 only for
+      a validation target that another window counts already.
+    """
+    count, context = shape
+    if split == "train":
+        possible = arrays["train"].size - context
+        key = batch_key(seed, split, step)
+        starts = jax.random.randint(key, (count,), 0, possible)
+        skips = jnp.zeros(count, jnp.int32)
+    else:
+        row = jnp.asarray(step, jnp.int32) % arrays["starts"].shape[0]
+        starts, skips = arrays["starts"][row], arrays["skips"][row]
+    places = starts[:, None] + jnp.arange(context + 1, dtype=jnp.int32)[None, :]
+    # In bounds by construction; saying so spares a comparison and a select.
+    window = arrays[split].at[places].get(mode="promise_in_bounds").astype(jnp.int32)
+    counts = jnp.arange(context, dtype=jnp.int32)[None, :] >= skips[:, None]
+    return Batch(window[:, :-1], window[:, 1:], counts.astype(jnp.float32))
+
+
+def validation_plan(
+    length: int, context: int, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Windows that show every target of a text once, in an order that spreads.
+
+    Neighbours in this order lie about a golden section of the text apart, so the first
+    few batches are as evenly spaced over the text as all of them.
+
+    Args:
+      length: tokens of the text, more than `context`.
+      context: T.
+      count: B.
+
+    Returns:
+      starts [steps, B] int32, and skips [steps, B] int32: how many targets at the start
+      of a window do not count. The last window is moved back to end with the text
+      and skips what its neighbour has; rows that fill up the last batch skip all.
+    """
+    windows = math.ceil((length - 1) / context)
+    wanted = _spread(windows) * context
+    starts = np.minimum(wanted, length - 1 - context)
+    skips = wanted - starts
+    steps = math.ceil(windows / count)
+    padding = (0, steps * count - windows)
+    starts, skips = np.pad(starts, padding), np.pad(skips, padding)
+    skips[windows:] = context
+    return (
+        starts.reshape(steps, count).astype(np.int32),
+        skips.reshape(steps, count).astype(np.int32),
+    )
+
+
+def _spread(count: int) -> np.ndarray:
+    """0 ... count - 1 as an int64 array, each prefix of it evenly spread."""
+    stride = max(1, round(count * GOLDEN))
+    while math.gcd(stride, count) > 1:
+        stride += 1
+    return np.arange(count, dtype=np.int64) * stride % count
+
+
+def _vocabulary(
+    config: Data, train: str, validation: str, saved: str | None
+) -> Vocabulary:
+    if saved is not None:
+        return vocabularies.from_json(saved)
+    size = config.vocabulary_size
+    return vocabularies.fit(config.vocabulary, train, validation, size)
+
+
+def _check_length(config: Data, train: int, validation: int) -> None:
+    """Refuses a text of which a part is shorter than one example.
+
+    Raises:
+      ConfigError: with the largest context that fits.
+    """
+    lengths = {"training": train, "validation": validation}
+    part, length = min(lengths.items(), key=lambda item: item[1])
+    if length > config.context:
+        return
+    shorter = f"set it to {length - 1} or less, or " if length > 1 else ""
+    raise config.fault(
+        "context",
+        f"longer than the text: {config.context} needs {config.context + 1} tokens, but"
+        f" the {part} part has {length}; {shorter}give a longer text.",
+    )
+
+
+def _summary(title: str, vocabulary: Vocabulary, train: int, validation: int) -> str:
+    return (
+        f"text of {title}: {train:,} training and {validation:,} validation tokens,"
+        f" {vocabulary.kind} vocabulary of {vocabulary.size}"
+    )
