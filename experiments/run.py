@@ -9,49 +9,22 @@ runs/<name>-<hash8>/
 """
 
 import json
-import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from experiments import manifest, storage
+from experiments import folder, manifest, storage
 from experiments.config import Config, ConfigError, config_hash, differences, dump, load
-from experiments.config.fields import RESERVED
-from experiments.errors import UserError
+from experiments.folder import RunError
 
 STATUSES = ("new", "running", "done", "failed", "stopped", "diverged")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,80}")
-LOCK = "lock"
-
-
-class RunError(UserError):
-    """A run directory that cannot be used as asked."""
-
-
-def check_name(name: str) -> str:
-    """The name, if it is one plain folder name on every system.
-
-    Raises:
-      RunError: it could lead out of its folder or mean something to a system.
-    """
-    plain = NAME.fullmatch(name) and not name.endswith(".")
-    if not plain or RESERVED.fullmatch(name):
-        raise RunError(
-            f"run: {name[:80]!a} is not a run name;"
-            " expected letters, digits, `_`, `.` and `-`, no slash."
-        )
-    return name
 
 
 def directory(config: Config, root: str | Path = "runs") -> Path:
     """Where the run of a config lies, `runs/<name>-<first 8 of its hash>`."""
-    root = Path(root)
-    path = root / check_name(f"{config.name}-{config_hash(config)[:8]}")
-    if path.resolve().parent != root.resolve():
-        raise RunError(f"{path}: is a link out of {root}; expected a folder.")
-    return path
+    return folder.inside(Path(root), f"{config.name}-{config_hash(config)[:8]}")
 
 
 class Run:
@@ -64,7 +37,7 @@ class Run:
         self.path = path
         self.config = config
         self._lock = lock
-        self._manifest = _read_json(path / "manifest.json") or {"status": "new"}
+        self._manifest = folder.read_json(path / "manifest.json") or {"status": "new"}
 
     @classmethod
     def begin(
@@ -87,13 +60,14 @@ class Run:
           RunError: it is in use, not a run directory, or of another config.
         """
         path = directory(config, root) if at is None else at
+        folder.check_contents(path)  # before the lock: it is a file, too
         path.mkdir(parents=True, exist_ok=True)
-        lock = _lock(path)
+        lock = folder.lock(path)
         try:
-            _check_contents(path)
+            folder.check_contents(path)
             storage.remove_stale(path)
             if fresh:
-                _empty(path)
+                folder.empty(path)
             elif (path / "manifest.json").exists():
                 check_same(path, config)
             return cls._start(path, config, lock)
@@ -103,8 +77,8 @@ class Run:
 
     @classmethod
     def _start(cls, path: Path, config: Config, lock: BinaryIO) -> Self:
-        for folder in ("checkpoints", "samples"):
-            (path / folder).mkdir(exist_ok=True)
+        for name in ("checkpoints", "samples"):
+            (path / name).mkdir(exist_ok=True)
         storage.write_atomic(path / "config.yaml", dump(config))
         run = cls(path, config, lock)
         if run.status == "new":  # the manifest comes last: with it the run exists
@@ -122,7 +96,7 @@ class Run:
         if not (path / "manifest.json").is_file():
             raise RunError(f"{path}: not a run directory (it has no manifest.json).")
         config = _stored_config(path)
-        return cls(path, config, _lock(path) if lock else None)
+        return cls(path, config, folder.lock(path) if lock else None)
 
     @property
     def status(self) -> str:
@@ -140,7 +114,7 @@ class Run:
     @property
     def result(self) -> dict[str, Any] | None:
         """What was reached, or None as long as it is not done."""
-        return _read_json(self.path / "result.json")
+        return folder.read_json(self.path / "result.json")
 
     @property
     def checkpoints(self) -> Path:
@@ -213,8 +187,19 @@ class Run:
         """Writes a file of the run at once; `name` may have one folder."""
         self._writable()
         for part in name.split("/"):
-            check_name(part)
+            folder.check_name(part)
         storage.write_atomic(self.path / name, text)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing has been computed yet."""
+        return not self.metrics() and not any(self.checkpoints.iterdir())
+
+    def discard(self) -> None:
+        """Removes the whole run; for one that could not even begin."""
+        self._writable()
+        shutil.rmtree(self.path)
+        self.close()
 
     def close(self) -> None:
         """Gives the lock back."""
@@ -237,31 +222,6 @@ class Run:
         self.close()
 
 
-def _lock(path: Path) -> BinaryIO:
-    try:
-        return storage.take_lock(path / LOCK)
-    except storage.Locked as error:
-        who = f"process {error}" if str(error) else "another process"
-        raise RunError(f"{path}: in use by {who}; wait for it or stop it.") from None
-
-
-def _check_contents(path: Path) -> None:
-    """Refuses a folder that something else has filled."""
-    if (path / "manifest.json").is_file():
-        return
-    ours = {LOCK, "config.yaml", "checkpoints", "samples"}
-    foreign = [
-        each.name
-        for each in path.iterdir()
-        if each.name not in ours and not each.name.endswith(storage.TEMPORARY)
-    ]
-    if foreign:
-        raise RunError(
-            f"{path}: not a run directory (no manifest.json, but {foreign[0]});"
-            " move it away or choose another `name`."
-        )
-
-
 def check_same(path: Path, config: Config) -> None:
     """Refuses to continue a run whose stored config would compute something else."""
     stored = _stored_config(path)
@@ -280,28 +240,3 @@ def _stored_config(path: Path) -> Config:
         raise RunError(
             f"{path}: its config.yaml is damaged: {error.faults[0]}"
         ) from None
-
-
-def _empty(path: Path) -> None:
-    """Removes all of a run but its lock and a manifest that calls it new.
-
-    The manifest changes first: stopped half way, it must not look done.
-    """
-    storage.write_atomic(path / "manifest.json", '{"status": "new"}\n')
-    for each in path.iterdir():
-        if each.is_dir() and not each.is_symlink():
-            shutil.rmtree(each)
-        elif each.name not in (LOCK, "manifest.json"):
-            each.unlink()
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError):
-        data = None
-    if not isinstance(data, dict):
-        raise RunError(f"{path}: cannot be read as JSON; restore it or use --fresh.")
-    return data

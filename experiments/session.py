@@ -4,11 +4,14 @@ The order matters: signals are heard from the start, the lock comes before anyth
 computed, and the settings of the process come before JAX is imported.
 """
 
+import contextlib
 import sys
 from pathlib import Path
+from typing import Any
 
 from experiments import process, signals
 from experiments.config import Config
+from experiments.errors import is_users
 from experiments.run import Run
 
 
@@ -47,18 +50,28 @@ def work(
         if run.status == "done" and run.result is not None:
             print(f"{run.path} is done: {told(run.result)}. Start over with --fresh.")
             return 0
-        made = process.prepare(settings(config))
-        process.start_jax(settings(config))
-        return _train(config, run, made, stop, quiet)
+        was_new = run.status == "new"
+        try:
+            return _train(run, stop, quiet)
+        except Exception as error:
+            if is_users(error) and was_new and run.is_untouched:
+                run.discard()
+                raise
+            with contextlib.suppress(OSError):  # the first error is the one to hear of
+                run.set_status("failed", reason=f"{type(error).__name__}: {error}")
+            raise
 
 
-def _train(
-    config: Config, run: Run, made: dict[str, object], stop: signals.Stop, quiet: bool
-) -> int:
+def _train(run: Run, stop: signals.Stop, quiet: bool) -> int:
+    config = run.config
+    made = process.prepare(settings(config))
+    process.start_jax(settings(config))
     # Here, not above: these import JAX, which `process.prepare` has to come before.
+    from experiments.config.notation import check_notation
     from experiments.data import task_of
     from experiments.train import train
 
+    check_notation(config)
     if run.status != "new" and not quiet:
         print(f"{run.path} continues.", file=sys.stderr)
     task = task_of(run, keep=True)
@@ -66,11 +79,11 @@ def _train(
     return train(config, run, task, stop=stop, quiet=quiet)
 
 
-def told(result: dict[str, object]) -> str:
-    """The numbers of a result in a line."""
-    numbers = [
-        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
-        for key, value in result.items()
-        if isinstance(value, (int, float, str))
-    ]
-    return ", ".join(numbers[:6])
+def told(result: dict[str, Any]) -> str:
+    """The numbers of a result that a reader looks for, in a line."""
+    said = f"{result.get('step', 0):,} steps"
+    if isinstance(loss := result.get("val/loss"), float):
+        said += f", validation loss {loss:.4f}"
+    if isinstance(best := result.get("best/val_loss"), float):
+        said += f", best {best:.4f} at step {result.get('best/step', 0):,}"
+    return said

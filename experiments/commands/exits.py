@@ -4,7 +4,7 @@ import errno
 import sys
 import traceback
 
-from experiments.errors import UserError
+from experiments.errors import UserError, is_users
 
 DONE = 0
 INTERNAL = 1  # a defect of ours
@@ -13,7 +13,6 @@ DIVERGED = 3  # the loss is not finite
 STOPPED = 75  # EX_TEMPFAIL: saved, resumable
 INTERRUPTED = 130  # 128 + SIGINT
 
-OUR_CODE = ("attn.", "experiments.")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -27,7 +26,7 @@ def explain(error: BaseException) -> tuple[int, str]:
         return INTERRUPTED, "Interrupted."
     if isinstance(error, OSError) and error.errno is not None:
         return USER, _system(error)
-    if isinstance(error, ValueError) and raised_by_us(error):
+    if is_users(error):
         return USER, one_line(str(error))
     if "RESOURCE_EXHAUSTED" in str(error) or isinstance(error, MemoryError):
         return USER, (
@@ -56,13 +55,6 @@ def _system(error: OSError) -> str:
     if error.errno in FULL:
         remedy = " Free some, then run the same command again; it continues."
     return f"{where}{(error.strerror or str(error)).lower()}.{remedy}"
-
-
-def raised_by_us(error: BaseException) -> bool:
-    """Whether the raise itself stands in our code: then its message is for the user."""
-    frames = list(traceback.walk_tb(error.__traceback__))
-    module = frames[-1][0].f_globals.get("__name__", "") if frames else ""
-    return f"{module}.".startswith(OUR_CODE)
 
 
 def one_line(text: str, longest: int = 500) -> str:

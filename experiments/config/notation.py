@@ -1,6 +1,6 @@
-"""The notation in a config, read by the library; the only file here that needs JAX."""
+"""What only the library can check in a config; the one file here that needs JAX."""
 
-from experiments.config.errors import ConfigError, show
+from experiments.config.errors import ConfigError, nearest, show
 from experiments.config.schema import Config
 
 KINDS = ("position", "mask", "logits", "normalizer", "similarity")  # keys are kinds
@@ -12,10 +12,11 @@ def check_notation(config: Config) -> None:
     Raises:
       ConfigError: with one line for each field, at the place where it was written.
     """
-    found = [(kind, _problem(kind, getattr(config.model, kind))) for kind in KINDS]
-    faults = [config.model.fault(kind, what) for kind, what in found if what]
-    if faults:
-        raise ConfigError([each for error in faults for each in error.faults])
+    found = {kind: _problem(kind, getattr(config.model, kind)) for kind in KINDS}
+    found["backend"] = _unknown_backend(config.model.backend)
+    errors = [config.model.fault(key, what) for key, what in found.items() if what]
+    if errors:
+        raise ConfigError([fault for error in errors for fault in error.faults])
 
 
 def _problem(kind: str, text: str) -> str | None:
@@ -26,6 +27,18 @@ def _problem(kind: str, text: str) -> str | None:
         piece = parse(text)
     except ValueError as error:
         return " ".join(str(error).split()).removeprefix("notation: ")
-    if piece.kind == kind:
+    if getattr(piece, "kind", "") == kind:
         return None
-    return f"expected a {kind} piece, got {show(text)}, a {piece.kind} piece."
+    what = getattr(piece, "kind", type(piece).__name__)
+    return f"expected a {kind} piece, got {show(text)}, a {what} piece."
+
+
+def _unknown_backend(name: str) -> str | None:
+    from attn.backends.dispatch import BACKENDS  # here for the same reason
+
+    known = ["auto", *BACKENDS]
+    if name in known:
+        return None
+    text = f"expected one of {', '.join(known)}, got {show(name)}."
+    close = nearest(name, known)
+    return f"{text} Did you mean `{close}`?" if close else text
