@@ -54,8 +54,10 @@ class Alibi(Logits):
         return Alibi(slopes=per_head(alibi_slopes(num_heads)))
 
     def apply(self, logits, site):
-        alone = self.for_heads(1).slopes.value[0] if self.slopes is None else None
-        slope = known(self, "slopes", logits.dtype) if alone is None else alone
+        if self.slopes is None:  # one head alone
+            slope = jnp.asarray(alibi_slopes(1)[0], logits.dtype)
+        else:
+            slope = known(self, "slopes", logits.dtype)
         distance = jnp.abs(site.query_pos - site.key_pos).astype(logits.dtype)
         return logits - slope * distance
 
