@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments import manifest
+from experiments.errors import UserError
 
 OK, WARNING, BAD = "ok", "warning", "bad"
 RANGES = {"jax": ((0, 10, 2), (0, 13)), "flax": ((0, 12, 8), (0, 13))}
@@ -46,6 +47,8 @@ def examine(runs: Path) -> Iterator[Finding]:
 def _guarded(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
     try:
         return check()
+    except UserError as error:
+        return [Finding(name, BAD, str(error))]
     except Exception as error:  # whatever is broken here is what the user asks about
         text = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         remedy = "Reinstall in a fresh environment: pip install --force-reinstall attn"

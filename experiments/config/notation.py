@@ -30,7 +30,7 @@ def _problem(kind: str, text: str) -> str | None:
     if getattr(piece, "kind", "") == kind:
         return None
     what = getattr(piece, "kind", type(piece).__name__)
-    return f"expected a {kind} piece, got {show(text)}, a {what} piece."
+    return f"expected a {kind} piece, got {show(text)}, of kind {what}."
 
 
 def _unknown_backend(name: str) -> str | None:
