@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from attn import numerics
 from attn.shapes import Shapes
 from attn.spec.attention import Attention
+from attn.spec.logit import Identity
 from attn.spec.mask import Everything
 from attn.spec.normalizers import Normalizer
 from attn.spec.similarity import compare_shielded
@@ -69,10 +70,11 @@ def scores(
     allowed = spec.mask.allows(site)
     value, flags = numerics.quarantine(value)
     logits = compare_shielded(spec.similarity, query, key)
-    if spec.logits.has_opaque():
-        # Hidden logits must not reach a user's function: its derivative there may be
-        # NaN, and 0 * NaN would come back through the product.
+    if not isinstance(spec.logits, Identity):
+        # A hidden NaN must not reach a product or a user's function: their derivatives
+        # there are NaN too, and 0 * NaN would come back.
         logits = numerics.hide(logits, allowed, 0.0)
+    if spec.logits.has_opaque():
         site = site.visible(allowed)
     logits = spec.logits.apply(logits, site)
     return logits + flags.astype(logits.dtype)[None], allowed, value

@@ -1,8 +1,8 @@
 """Independent definitions in float64 NumPy: loops over pairs, slow and obvious, no JAX.
 
-A mask is a function of a `Pair`, a logits piece one of (logit, pair), a similarity one of
-(query vector, key vector), a normalizer one of a row (logits, allowed). They compose as
-Python functions do.
+A mask is a function of a `Pair`, a logits piece one of (logit, pair), a similarity one
+of (query vector, key vector), a normalizer one of a row (logits, allowed). They compose
+as Python functions do.
 """
 
 from tests.oracles.attention import Pair, attend, head_of
