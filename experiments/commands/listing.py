@@ -1,6 +1,5 @@
 """`attn list`: every name that can be written, with its meaning."""
 
-import importlib
 import inspect
 import json
 from typing import Annotated, Any, NamedTuple
@@ -21,13 +20,14 @@ class Row(NamedTuple):
     reference: str = ""
 
 
-PIECES = {  # heading: module of attn.spec, its table
-    "similarities": ("similarity", "SIMILARITIES"),
-    "logits": ("logits", "LOGITS"),
-    "masks": ("masks", "MASKS"),
-    "normalizers": ("normalizers", "NORMALIZERS"),
-    "positions": ("positions", "POSITIONS"),
-    "scalings": ("positions", "SCALINGS"),
+PIECES = {  # heading: kind of piece
+    "similarities": "similarity",
+    "logits": "logits",
+    "masks": "mask",
+    "normalizers": "normalizer",
+    "positions": "position",
+    "scalings": "scaling",
+    "dropouts": "dropout",
 }
 TABLES = {
     "models": names.MODELS,
@@ -81,9 +81,14 @@ def rows(heading: str) -> list[Row]:
         from attn.backends.dispatch import BACKENDS  # late: it imports JAX
 
         return [Row(name, _first_line(module)) for name, module in BACKENDS.items()]
-    module, table = PIECES[heading]
-    pieces = getattr(importlib.import_module(f"attn.spec.{module}"), table)
-    return [_piece_row(name, piece) for name, piece in pieces.items()]
+    from attn.spec.notation import PIECES as pieces  # late for the same reason
+
+    listed = {key: piece for key, piece in pieces.items() if hasattr(piece, "kind")}
+    return [
+        _piece_row(name, piece)
+        for name, piece in listed.items()
+        if piece.kind == PIECES[heading]
+    ]
 
 
 def _piece_row(name: str, piece: Any) -> Row:

@@ -65,9 +65,7 @@ def python(code: str, *arguments: object) -> subprocess.Popen:
 
 
 class TestLock:
-    def test_a_second_process_is_refused_with_the_first_one_named(
-        self, config, tmp_path
-    ):
+    def test_a_second_process_is_refused_and_told_of_the_first(self, tmp_path):
         config, holder = load(None), python(HOLD, tmp_path)
         try:
             assert holder.stdout.readline() == "held\n"

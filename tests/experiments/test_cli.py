@@ -1,0 +1,222 @@
+"""The command line: what a stranger types first, and what they mistype."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import pytest
+
+from experiments import cli
+from experiments.commands import exits
+from experiments.config import load
+
+TINY = "name: tiny\nmodel: {layers: 1, heads: 1, width: 8}\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    return tmp_path
+
+
+@pytest.fixture
+def attn(capsys, folder):
+    """Runs a command line in this process: (exit code, stdout, stderr)."""
+
+    def call(*words: str) -> tuple[int, str, str]:
+        code = cli.main(words)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def shell(*words: str, **settings) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "experiments.cli", *words]
+    return subprocess.run(command, capture_output=True, text=True, **settings)
+
+
+WRONG = [  # words, the line on stderr
+    (["trian"], "attn: there is no verb `trian`. Did you mean `attn train`?"),
+    (["Train"], "attn: there is no verb `Train`. Did you mean `attn train`?"),
+    (["configs"], "attn: there is no verb `configs`. Did you mean `attn config`?"),
+    (["smaple"], "attn: there is no verb `smaple`. Did you mean `attn sample`?"),
+    (
+        ["tiny.yaml"],
+        "attn: there is no verb `tiny.yaml`. Did you mean `attn train tiny.yaml`?",
+    ),
+    (
+        ["optim.lr=3"],
+        "attn: there is no verb `optim.lr=3`. Did you mean `attn train optim.lr=3`?",
+    ),
+    (
+        ["zebra"],
+        f"attn: there is no verb `zebra`. The verbs are {', '.join(cli.VERBS)}",
+    ),
+    (["--fresh"], "attn: No such option: --fresh. See `attn --help`."),
+    (
+        ["train", "--fesh"],
+        "attn train: No such option: --fesh (Possible options: --fre",
+    ),
+    (["train", "--lr=3"], "attn train: No such option: --lr"),
+    (["train", "--lr", "3"], "attn train: No such option: --lr"),
+    (
+        ["train", "tiny.yaml", "other.yaml"],
+        "attn: expected one config, got `tiny.yaml` and `other.yaml`; overrides are "
+        "written key=value, without spaces around the `=`.",
+    ),
+    (["train", "tiny.yaml", "seed", "=", "3"], "attn: expected one config, got `tiny."),
+    (["train", "tinny.yaml"], "tinny.yaml: no such file. Did you mean `tiny.yaml`?"),
+    (["train", "."], ".: a folder or a device, not a config file."),
+    (
+        ["train", "tiny.yaml", "lr=3"],
+        "override `lr=3`: unknown key. Did you mean `optim.lr`?",
+    ),
+    (
+        ["config", "check", "tiny.yaml", "model.mask=causl"],
+        "override `model.mask=causl`: unknown name `causl`; did you mean `causal`?",
+    ),
+    (
+        ["config", "check", "tiny.yaml", "model.mask=alibi"],
+        "override `model.mask=alibi`: expected a mask piece, got `alibi`, of kind logi",
+    ),
+    (
+        ["config", "check", "tiny.yaml", "model.backend=dens"],
+        "override `model.backend=dens`: expected one of auto, dense",
+    ),
+    (["config", "shw"], "attn config: No such command 'shw'. Did you mean 'show'? See"),
+    (["resume"], "runs: no runs yet. Start one with `attn train`."),
+    (["resume", "x"], "runs: no runs yet. Start one with `attn train`."),
+    (
+        ["eval", "--runs", "elsewhere"],
+        "elsewhere: no runs yet. Start one with `attn tra",
+    ),
+    (
+        ["sample", "--length", "0"],
+        "attn sample: Invalid value for '--length': ",
+    ),
+    (
+        ["sample", "--length", "x"],
+        "attn sample: Invalid value for '--length': ",
+    ),
+    (["list", "maks"], "attn list: nothing called `maks`. Did you mean `masks`?"),
+    (
+        ["list", "zebra"],
+        "attn list: nothing called `zebra`. Known: similarities, logits",
+    ),
+    (
+        ["walkthrough", "--mask", "causl"],
+        "notation: unknown name `causl`; did you mean `causal`?",
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "line"), WRONG, ids=[" ".join(x[0]) for x in WRONG])
+def test_a_mistake_is_one_line_and_exit_code_2(words, line, attn, folder):
+    code, out, err = attn(*words)
+    assert code == exits.USER
+    assert out == ""
+    assert err.startswith(line)
+    assert err.count("\n") == 1
+    assert os.listdir(folder) == ["tiny.yaml"]  # nothing half-written
+
+
+@pytest.mark.parametrize(
+    "words", [[verb] for verb in cli.VERBS] + [["config", "show"], ["config", "check"]]
+)
+def test_every_help_says_what_it_does_and_shows_an_example(words, attn):
+    code, out, err = attn(*words, "--help")
+    assert code == 0
+    assert err == ""
+    assert f"Example: attn {' '.join(words)}" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_every_verb_has_its_own_example(verb):
+    assert cli.VERBS[verb][1].split()[:2] == ["attn", verb]
+
+
+class TestFirstSteps:
+    def test_without_arguments_it_helps(self, attn):
+        code, out, _ = attn()
+        assert code == 0
+        assert "attn train" in out
+        for verb in cli.VERBS:
+            assert verb in out
+
+    def test_the_version(self, attn):
+        code, out, _ = attn("--version")
+        assert code == 0
+        assert out.startswith("attn ")
+
+    def test_help_and_mistakes_are_answered_without_jax(self, folder):
+        code = (
+            "import sys; from experiments import cli\n"
+            "cli.main(['--help']); cli.main(['train', 'tiny.yaml', 'lr=3'])\n"
+            "cli.main(['config', 'show', 'tiny.yaml'])\n"
+            "cli.main(['list', 'optimizers'])\n"
+            "cli.main(['resume']); cli.main(['train', 'tiny.yaml', '--dry-run'])\n"
+            "print([m for m in ('jax', 'flax', 'optax') if m in sys.modules])"
+        )
+        root = pathlib.Path(cli.__file__).parent.parent
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(root)},
+        )
+        assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+    @pytest.mark.parametrize("words", [["--help"], ["train", "tiny.yaml", "lr=3"]])
+    def test_they_are_answered_at_once(self, words, folder):
+        env = os.environ | {"PYTHONPATH": str(pathlib.Path(cli.__file__).parents[1])}
+        seconds = []
+        for _ in range(3):
+            start = time.monotonic()
+            shell(*words, env=env)
+            seconds.append(time.monotonic() - start)
+        assert min(seconds) < 1.0  # 0.3 on an idle machine
+
+
+class TestConfig:
+    def test_show_prints_a_config_that_loads_to_the_same(self, attn, folder):
+        code, out, _ = attn("config", "show", "tiny.yaml", "optim.lr=3e-3")
+        assert code == 0
+        (folder / "shown.yaml").write_text(out)
+        assert load("shown.yaml") == load("tiny.yaml", ["optim.lr=3e-3"])
+
+    def test_show_with_origins(self, attn):
+        _, out, _ = attn("config", "show", "tiny.yaml", "optim.lr=3e-3", "--origin")
+        assert "# tiny.yaml:1" in out
+        assert "# override `optim.lr=3e-3`" in out
+
+    def test_show_as_json(self, attn):
+        _, out, _ = attn("config", "show", "tiny.yaml", "--json")
+        assert json.loads(out)["model"]["width"] == 8
+
+    def test_check_says_what_follows(self, attn):
+        code, out, _ = attn("config", "check", "tiny.yaml")
+        assert code == 0
+        assert out.startswith("tiny.yaml is fine.\n")
+        assert "2,000 steps of 16 x 128 tokens, 4,096,000 tokens in all" in out
+
+    def test_check_as_json(self, attn):
+        _, out, _ = attn("config", "check", "tiny.yaml", "--json")
+        assert json.loads(out)["steps"] == 2000
+
+    def test_every_fault_has_its_line_on_stderr(self, attn, folder):
+        (folder / "bad.yaml").write_text("sed: 1\nmodel:\n  layers: 0\n")
+        code, out, err = attn("config", "check", "bad.yaml", "nope=1")
+        assert (code, out) == (2, "")
+        places = [line.split(": ")[0] for line in err.splitlines()]
+        assert places == ["bad.yaml:1", "bad.yaml:3", "override `nope=1`"]
+
+    def test_a_dry_run_writes_nothing(self, attn, folder):
+        code, out, _ = attn("train", "tiny.yaml", "--dry-run")
+        assert code == 0
+        assert "runs/tiny-" in out
+        assert os.listdir(folder) == ["tiny.yaml"]
