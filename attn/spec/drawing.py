@@ -26,7 +26,8 @@ def draw(mask: "Mask", t: int, s: int, at: At | None = None) -> str:
 def table(mask: "Mask", t: int, s: int, at: At | None = None) -> np.ndarray:
     """The mask's booleans [T, S]; of per-head arrays, head 0."""
     mask.check(t, s)
-    site = whole(resolve(at, t, s, mask))
+    # NumPy in, NumPy out: a picture must not cost a compilation.
+    site = jax.tree.map(np.asarray, whole(resolve(at, t, s, mask)))
     return np.broadcast_to(np.asarray(one_head(mask).allows(site)), (t, s))
 
 

@@ -100,11 +100,11 @@ class Cosine(Similarity):
 
     def compare(self, query, key):
         query, key = _wide(query, key)
-        logits = _product(_unit(query), _unit(key))
+        logits = _product(unit(query), unit(key))
         return logits / jnp.asarray(self.temperature, logits.dtype)
 
 
-def _unit(array: jax.Array) -> jax.Array:
+def unit(array: jax.Array) -> jax.Array:
     """Rows of length 1; a row of zeros stays zero, with zero gradient."""
     square = jnp.sum(array * array, axis=-1, keepdims=True)
     zero = square == 0
