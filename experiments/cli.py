@@ -1,6 +1,7 @@
 """The `attn` command: parse, call, exit."""
 
 import difflib
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -8,7 +9,16 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from experiments.commands import configs, doctor, exits, learn, listing, look, train
+from experiments.commands import (
+    configs,
+    doctor,
+    exits,
+    learn,
+    listing,
+    look,
+    plot,
+    train,
+)
 from experiments.commands.find import find_config
 from experiments.manifest import version
 
@@ -17,11 +27,13 @@ VERBS = {
     "resume": (train.resume, "attn resume tiny_lm train.budget=10min"),
     "eval": (look.evaluate, "attn eval tiny_lm --json"),
     "sample": (look.sample, 'attn sample tiny_lm --prompt "def main("'),
+    "plot": (plot.plot, "attn plot tiny_lm --out loss.png"),
     "walkthrough": (learn.walkthrough, 'attn walkthrough "the cat sat on the mat"'),
     "list": (listing.listing, "attn list masks"),
     "doctor": (doctor.doctor, "attn doctor"),
 }
 GROUPS = {"config": configs.app}
+DASHED = re.compile(r"--[a-z_]+(\.[a-z_]+)+=")
 
 app = typer.Typer(
     help="Functional attention research in JAX: compose it, train it, look inside."
@@ -64,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [each for each in words if each != "--debug"] or ["--help"]
+    # `--optim.lr=1` is an override that habit gave dashes; no option has a dot.
+    words = [each[2:] if DASHED.match(each) else each for each in words]
     try:
         check_verb(words[0])
         code = get_command(app).main(words, prog_name="attn", standalone_mode=False)

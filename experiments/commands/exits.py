@@ -1,6 +1,7 @@
 """Exit codes, and the one place where an error becomes a line for the user."""
 
 import errno
+import re
 import sys
 import traceback
 
@@ -44,6 +45,8 @@ def _usage(error: BaseException) -> str:
     message = one_line(error.format_message())  # type: ignore[attr-defined]
     if not message:  # the help has been printed instead
         return ""
+    if re.search(r"--[a-z_]+\.", message):
+        message += " Values are written key=value, without dashes."
     stop = "" if message.endswith((".", "?")) else "."
     return f"{command}: {message}{stop} See `{command} --help`."
 

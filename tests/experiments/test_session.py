@@ -1,0 +1,153 @@
+"""The verbs on a real run: train, again, resume, eval, sample, and what stops them."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+from experiments.config import load
+from experiments.run import Run
+
+ROOT = pathlib.Path(__file__).parents[2]
+STUDY = """\
+name: study
+model: {layers: 1, heads: 2, width: 8}
+data: {path: text, vocabulary: char, context: 8, batch: 4}
+optim: {schedule: {warmup: 2steps}}
+train: {duration: 6steps, steps_per_call: 3}
+eval: {every: 3, batches: 2}
+sample: {length: 5, prompt: "a"}
+process: {allocator: false}
+"""
+
+
+def attn(folder: pathlib.Path, *words: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "experiments.cli", *words]
+    env = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a study that has been trained, and how that went."""
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "text").write_text("a cat and a mat and a rat; " * 99)
+    (folder / "study.yaml").write_text(STUDY)
+    done = attn(folder, "train", "study.yaml")
+    assert done.returncode == 0, done.stderr
+    (folder / "said").write_text(done.stdout)
+    return folder
+
+
+@pytest.fixture
+def run(folder):
+    (path,) = folder.glob("runs/study-*")
+    return Run.open(path)
+
+
+def test_training_ends_with_a_result_and_where_it_lies(folder, run):
+    assert run.status == "done"
+    assert run.result["step"] == 6
+    last = (folder / "said").read_text().splitlines()[-2:]
+    assert last[0].startswith("Done: 6 steps, validation loss")
+    assert f"runs/{run.path.name}" in last[1]
+
+
+def test_the_manifest_has_the_session(run):
+    (session,) = run.manifest["sessions"]
+    assert session["command"].endswith("train study.yaml")
+    assert session["status"] == "done"
+    assert session["versions"]["jax"]
+    assert "sha256" in session["data"]
+
+
+def test_the_same_command_again_shows_the_result(folder, run):
+    before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*.json*")}
+    again = attn(folder, "train", "study.yaml")
+    assert again.returncode == 0
+    assert again.stdout.startswith(f"runs/{run.path.name} is done: 6 steps, validation")
+    assert before == {p: p.stat().st_mtime_ns for p in run.path.rglob("*.json*")}
+
+
+def test_eval_scores_it(folder, run):
+    done = attn(folder, "eval", "--json")
+    found = json.loads(done.stdout)
+    assert found["run"] == run.path.name
+    assert found["step"] == 6
+    assert 0 < found["val/loss"] < 4
+
+
+def test_sample_writes_with_the_vocabulary_of_the_run(folder):
+    words = ["sample", "study", "--prompt", "a cat", "--length", "9", "--seed", "3"]
+    done = attn(folder, *words)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"a cat[acdmnrt; ]{9}\n", done.stdout)
+
+
+def test_a_prompt_of_unknown_letters_is_one_line(folder):
+    done = attn(folder, "sample", "study", "--prompt", "xyz")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "prompt" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            ["train.duration=9steps", "seed=4"],
+            "was started with another config (seed: 0",
+        ),
+        (["lr=3"], "override `lr=3`: unknown key."),
+    ],
+)
+def test_resume_with_another_config_is_refused(words, line, folder):
+    done = attn(folder, "resume", "study", *words)
+    assert done.returncode == 2
+    assert line in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_resume_of_a_done_run_says_so(folder):
+    done = attn(folder, "resume", "study", "train.budget=5min")
+    assert done.returncode == 0
+    assert "is done: 6 steps" in done.stdout
+
+
+def test_a_run_in_use_is_refused(folder, run):
+    with Run.begin(run.config, folder / "runs"):
+        done = attn(folder, "train", "study.yaml")
+    assert done.returncode == 2
+    who = f"in use by process {os.getpid()}; wait for it or stop it."
+    assert done.stderr == f"runs/{run.path.name}: {who}\n"
+
+
+def test_an_unfinished_run_goes_on(folder):
+    """As if it had been killed before its first checkpoint."""
+    config = load(folder / "study.yaml", ["seed=1", f"data.path={folder / 'text'}"])
+    with Run.begin(config, folder / "others") as run:
+        run.start_session()
+    done = attn(folder, "resume", run.path.name, "--runs", "others")
+    assert done.returncode == 0, done.stderr
+    assert "continues" in done.stderr
+    assert Run.open(run.path).status == "done"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["data.path=gone.txt"], "override `data.path=gone.txt`: no such file"),
+        (["data.context=99999"], "override `data.context=99999`: "),
+        (["model.mask=causl"], "override `model.mask=causl`: unknown name"),
+    ],
+)
+def test_a_run_that_cannot_begin_leaves_nothing(words, line, folder):
+    done = attn(folder, "train", "study.yaml", *words, "--runs", "none")
+    assert done.returncode == 2
+    assert done.stderr.startswith(line)
+    assert done.stderr.count("\n") == 1
+    assert not list((folder / "none").iterdir())
