@@ -65,7 +65,7 @@ WRONG = [  # words, the line on stderr
     (["train", "--lr=3"], "attn train: No such option: --lr"),
     (["train", "--lr", "3"], "attn train: No such option: --lr"),
     (
-        ["train", "--optim.lr=x"],
+        ["train", "tiny.yaml", "--optim.lr=x"],
         "override `optim.lr=x`: expected a number above 0, got",
     ),
     (
