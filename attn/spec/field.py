@@ -72,7 +72,10 @@ def as_leaf(value: Any) -> Any:
     """Turns a list into a float32, int32 or bool array; leaves the rest alone."""
     if not isinstance(value, list):
         return value
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        array = np.asarray(None)
     dtypes = {"f": np.float32, "i": np.int32, "u": np.int32, "b": np.bool_}
     if array.dtype.kind not in dtypes:
         raise ValueError(f"expected a list of numbers of one shape, got {value!r}.")

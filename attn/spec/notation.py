@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+import jax.numpy as jnp
 import numpy as np
 
 from attn.spec.dropout import Dropout
@@ -31,13 +32,21 @@ OPERATORS: dict[type, tuple[str, Callable]] = {
 }
 
 
+DTYPES = (
+    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float16", "bfloat16", "float32", "float64"),
+)
+
+
 class NotationError(ValueError):
     """A text that is not notation; the message says where and what to write."""
 
 
 def array(values: Any, dtype: str = "float32", shape: Any = None) -> np.ndarray:
     """An array of any dtype and shape: `array(2.0, 'float64')`."""
-    made = np.asarray(values).astype(np.dtype(dtype))
+    if dtype not in DTYPES:
+        raise ValueError(f"array: unknown dtype {dtype!r}; one of {', '.join(DTYPES)}.")
+    made = np.asarray(values).astype(jnp.dtype(dtype))
     return made if shape is None else made.reshape(shape)
 
 
@@ -79,19 +88,44 @@ def parse(text: str, names: Mapping[str, Any] | None = None) -> Any:
     """
     if not isinstance(text, str):
         raise NotationError(f"notation: expected a text, got {type(text).__name__}.")
-    text = text.strip()
+    text = " ".join(text.splitlines()).strip()
     if len(text) > LONGEST:
         raise NotationError(
             f"notation: {len(text)} characters is too long, at most {LONGEST} are "
             "read; give arrays in Python instead, by names={'table': array}."
         )
-    result = _Reader(text, {**WORDS, **(names or {})}).whole()
+    try:
+        tree = ast.parse(text, mode="eval").body if text else ast.Tuple([])
+        return _finish(text, _Reader(text, {**WORDS, **(names or {})}).value(tree))
+    except NotationError:
+        raise
+    except SyntaxError as error:
+        reason = str(error.msg).split(";")[0]
+        raise NotationError(
+            f"notation: cannot read `{_short(text)}`: {reason}."
+        ) from None
+    except (RecursionError, MemoryError):
+        raise NotationError(
+            "notation: too many brackets in brackets; give the parts by names=."
+        ) from None
+    except ValueError as error:  # what a piece says of its arguments
+        raise NotationError(f"notation: {error}") from None
+
+
+def _finish(text: str, result: Any) -> Piece:
+    """The piece that a whole text means."""
     if isinstance(result, tuple) and result:
         return Attention.of(*result)
-    if not isinstance(result, Piece):
+    if result is Attention:
+        return Attention()
+    if isinstance(result, type):
         raise NotationError(
-            f"notation: expected a piece such as `causal`, got `{_short(text)}`."
+            f"notation: `{_short(text)}` needs arguments; write "
+            f"`{_short(text)}{_signature(result)}`."
         )
+    if not isinstance(result, Piece):
+        got = f"`{_short(text)}`" if text else "an empty text"
+        raise NotationError(f"notation: expected a piece such as `causal`, got {got}.")
     return result
 
 
@@ -107,23 +141,6 @@ class _Reader:
     def __init__(self, text: str, words: Mapping[str, Any]):
         self.text, self.words = text, words
 
-    def whole(self) -> Any:
-        try:
-            return self.value(ast.parse(self.text, mode="eval").body)
-        except SyntaxError as error:
-            raise NotationError(
-                f"notation: cannot read `{_short(self.text)}`: {error.msg} "
-                f"at character {error.offset}."
-            ) from None
-        except (RecursionError, MemoryError):
-            raise NotationError(
-                "notation: too many brackets in brackets; give the parts by names=."
-            ) from None
-        except NotationError:
-            raise
-        except ValueError as error:
-            raise NotationError(f"notation: {error}") from None
-
     def value(self, node: ast.AST) -> Any:
         reader = getattr(self, f"_{type(node).__name__}", None)
         return self.refuse(node) if reader is None else reader(node)
@@ -138,8 +155,14 @@ class _Reader:
         )
 
     def _Constant(self, node: ast.Constant) -> Any:
-        if isinstance(node.value, (bool, int, float, str, type(None))):
-            return node.value
+        value = node.value
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 2**63:
+            raise NotationError(
+                f"notation: `{self.source(node)}` is too large for a whole number; "
+                "write it with a point or an exponent."
+            )
+        if isinstance(value, (bool, int, float, str, type(None))):
+            return value
         return self.refuse(node)
 
     def _Name(self, node: ast.Name) -> Any:
@@ -187,8 +210,13 @@ class _Reader:
                 f"notation: `{node.func.id}` takes no arguments here, got "
                 f"`{self.source(node)}`."
             )
-        if any(keyword.arg is None for keyword in node.keywords):
+        given = [keyword.arg for keyword in node.keywords]
+        if None in given:
             self.refuse(node)
+        if len(set(given)) < len(given):
+            raise NotationError(
+                f"notation: `{self.source(node)}` gives one argument twice."
+            )
         args = [self.value(argument) for argument in node.args]
         named = {str(k.arg): self.value(k.value) for k in node.keywords}
         try:
@@ -221,4 +249,4 @@ def _describe(value: Any) -> str:
         return f"a {value.kind} piece"
     if isinstance(value, type):
         return "a piece without its arguments"
-    return f"a {type(value).__name__}"
+    return "a number" if isinstance(value, (int, float)) else type(value).__name__
