@@ -90,6 +90,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         scheme = urlsplit(newurl).scheme
         if scheme != "https" and scheme != req.type:
+            fp.close()
             raise FetchError(f"{public(req.full_url)} redirects to {scheme}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 

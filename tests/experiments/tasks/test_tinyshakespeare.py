@@ -2,6 +2,7 @@
 
 import hashlib
 import http.server
+import io
 import os
 import stat
 import threading
@@ -165,9 +166,10 @@ def test_only_the_web_is_asked(address, shown):
 
 
 def test_a_redirect_never_leaves_encryption():
-    request = urllib.request.Request("https://user:pass@host/a?token=1")
+    request, body = urllib.request.Request("https://u:p@host/a?token=1"), io.BytesIO()
     with pytest.raises(fetch.FetchError, match=r"^https://host/a redirects to http$"):
-        fetch._Redirects().redirect_request(request, None, 302, "", {}, "http://host/b")
+        fetch._Redirects().redirect_request(request, body, 302, "", {}, "http://host/b")
+    assert body.closed
 
 
 @pytest.fixture
