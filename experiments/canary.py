@@ -5,6 +5,7 @@ vmapped matrix-vector product and a reduction) and of the reverse pass of attent
 batched product with a broadcast operand fused into multiply and reduce).
 """
 
+import functools
 from typing import Any
 
 import jax
@@ -29,23 +30,34 @@ def broadcast_product(weights: Any, values: Any) -> Any:
     return jax.grad(lambda x: jnp.einsum("bts,bsh->bth", weights, x).sum())(values)
 
 
-def attention_gradient(query: Any, key: Any, value: Any) -> Any:
+def attention_gradient(query: Any, key: Any, value: Any, backend: str = "auto") -> Any:
     """The gradient of causal attention with respect to the keys."""
 
     def total(key: Any) -> Any:
-        return attn.attend_heads("causal", query, key, value).value.sum()
+        made = attn.attend_heads("causal", query, key, value, backend=backend)
+        return made.value.sum()
 
     return jax.grad(total)(key)
 
 
+# Loops over tiles take seconds op by op; the definition of the same is quick.
+definition = functools.partial(attention_gradient, backend="dense")
+
+# name: what is compiled, the same to be run op by op, and the arguments
 CANARIES = {
-    "vector product": (vector_product, (draw(7, 33, 17), draw(7, 17, seed=1))),
+    "vector product": (
+        vector_product,
+        vector_product,
+        (draw(7, 33, 17), draw(7, 17, seed=1)),
+    ),
     "broadcast product": (
+        broadcast_product,
         broadcast_product,
         (draw(5, 67, 67), draw(5, 67, 13, seed=1)),
     ),
     "attention gradient": (
         attention_gradient,
+        definition,
         tuple(draw(2, 67, 3, 16, seed=seed) for seed in range(3)),
     ),
 }

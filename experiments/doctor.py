@@ -1,6 +1,7 @@
 """`attn doctor`: is this machine fit to run on, and if not, what to do."""
 
 import math
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -61,7 +62,7 @@ def versions() -> list[Finding]:
     text = ", ".join(f"{name} {number}" for name, number in found.items() if number)
     listed = [Finding("versions", OK, text)]
     for name, (least, below) in RANGES.items():
-        number = tuple(int(part) for part in (found[name] or "0").split(".")[:3])
+        number = tuple(map(int, re.findall("[0-9]+", found[name] or "0")[:3]))
         if not least <= number < below:
             said = f"{name} {found[name]} is outside the tested range"
             remedy = f"pip install '{name}>={_dotted(least)},<{_dotted(below)}'"
@@ -94,16 +95,20 @@ def compiler() -> list[Finding]:
     from experiments.canary import CANARIES
 
     wrong = []
-    for name, (function, arguments) in CANARIES.items():
+    for name, (function, definition, arguments) in CANARIES.items():
         with jax.disable_jit():
-            plain = function(*arguments)
+            plain = definition(*arguments)
         compiled = jax.jit(function)(*arguments)
         if not np.allclose(plain, compiled, rtol=1e-4, atol=1e-4):
             wrong.append(name)
     if not wrong:
         return [Finding("compiler", OK, f"{len(CANARIES)} canaries, jit = op by op")]
-    remedy = "Set XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type= or upgrade jaxlib."
-    return [Finding("compiler", BAD, f"jit differs from op by op: {wrong}", remedy)]
+    text = f"jit differs from op by op: {', '.join(wrong)}"
+    remedy = (
+        "Upgrade jaxlib, or set XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type="
+        " (jaxlib 0.10 and 0.11)."
+    )
+    return [Finding("compiler", BAD, text, remedy)]
 
 
 def step() -> list[Finding]:
@@ -136,7 +141,7 @@ def step() -> list[Finding]:
 
 def writable(runs: Path) -> list[Finding]:
     """Whether runs can be written where they would go."""
-    place = next(each for each in (runs, *runs.absolute().parents) if each.is_dir())
+    place = next(each for each in (runs, *runs.absolute().parents) if each.exists())
     try:
         with tempfile.TemporaryFile(dir=place):
             return [Finding("runs", OK, f"{runs} can be written")]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path as FilePath
 from typing import Any
 
-from experiments.config.errors import ConfigError, Fault, show
+from experiments.config.errors import ConfigError, Fault, printable, show
 from experiments.config.files import Unreadable, display, read_text
 from experiments.config.origin import Origin, Origins, split
 from experiments.config.source import Tree, read_tree
@@ -136,7 +136,7 @@ def _not_an_override(path: tuple, equals: str, value: str) -> str:
     if path == ("extends",):
         return "`extends` belongs in a file; name that file as the config."
     if not value.strip():
-        key = ".".join(path)
+        key = printable(".".join(path))
         return f"nothing after the `=`; write `{key}=null` for none."
     return ""
 
