@@ -103,8 +103,8 @@ def lasting(*units: str, positive: bool = True) -> Any:
             raise ValueError("it needs a unit")
         if found.unit not in allowed:
             raise ValueError(_other_unit(found.unit))
-        if found.amount < positive:
-            _refuse_small(found)
+        if positive and found.amount == 0:
+            raise ValueError("")
         if found.unit == "%" and found.amount > 100:
             raise ValueError("that is more than the whole run")
         return found
@@ -112,11 +112,6 @@ def lasting(*units: str, positive: bool = True) -> Any:
     kind = "a duration above 0" if positive else "a duration"
     says = Says(f"{kind}, such as {listed}")
     return Annotated[Duration, BeforeValidator(check), PlainSerializer(str), says]
-
-
-def _refuse_small(found: Duration) -> None:
-    if found.amount == 0 or found.unit in ("steps", "tokens"):
-        raise ValueError("")
 
 
 def _other_unit(unit: str) -> str:

@@ -83,11 +83,11 @@ class Layers:
             return
         try:
             tree = read_tree(value.strip(), lambda _: at)
+            faults: Iterable[Fault] = tree.faults
         except ConfigError as error:
-            self.note([Fault(fault.message, at.place) for fault in error.faults])
-            return
-        if tree.faults:
-            self.note([Fault(fault.message, at.place) for fault in tree.faults])
+            faults = error.faults
+        if faults:
+            self.note([Fault(fault.message, at.place) for fault in faults])
             return
         data: Any = tree.data
         for part in reversed(path):

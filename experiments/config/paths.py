@@ -71,6 +71,8 @@ def _says(parts: Iterable[Any]) -> str | None:
 def unknown_key(path: Path) -> str:
     """What to say about a key that does not exist."""
     *parent, key = path
+    if set("()") & set(key):  # `{mask: window(back=1, ahead=2)}` is cut at the comma
+        return "unknown key; inside { } a value with a comma needs quotes."
     siblings = [*(section_at(tuple(parent)) or {}), *([] if parent else ["extends"])]
     remark = strange_letters(key)
     meant = _meant(key, tuple(parent), siblings)

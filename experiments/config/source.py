@@ -20,13 +20,31 @@ DEEPEST = 16  # a config has three levels; a bomb has thousands
 DIGITS = 18  # fits an int64; Python itself refuses to read more than 4,300
 INT = re.compile(r"[-+]?[0-9][0-9_]*")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-ODD_FLOAT = re.compile(
-    r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)|[-+]?(inf|infinity)|nan", re.I
-)
+ODD_FLOAT = re.compile(r"[-+]?\.(inf|nan)", re.IGNORECASE)
 ODD_INT = re.compile(r"[-+]?0[0-9_]+|[-+]?0[xXoObB][0-9a-fA-F_]+")
 WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
 WORDS |= {"true": True, "True": True, "TRUE": True}
 WORDS |= {"false": False, "False": False, "FALSE": False}
+
+EXPLAINED = (  # a part of what PyYAML says, and what it means for a writer of configs
+    ("'\\t'", "a tab, where YAML wants spaces"),
+    (
+        "mapping values are not allowed",
+        "a second `:` on the line, or a key indented more than its peers",
+    ),
+    (
+        "could not find expected ':'",
+        "expected `key: value`, found no `:` after the key",
+    ),
+    ("another document", "two documents in one file (a line `---`); keep one"),
+    ("expected <block end>", "this line is indented differently from its peers"),
+    (
+        "cannot start any token",
+        "a value that starts with a special character; put it in quotes",
+    ),
+    ("stream end", "a bracket or a quote is not closed"),
+    ("end of stream", "a bracket or a quote is not closed"),
+)
 
 
 @dataclass
@@ -111,21 +129,7 @@ def _error(message: str, at: Origin) -> ConfigError:
 
 def _explain(error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or "cannot be read"
-    if "'\\t'" in problem:
-        return "a tab, where YAML wants spaces"
-    if "mapping values are not allowed" in problem:
-        return "a second `:` on the line, or a key indented more than its peers"
-    if "could not find expected ':'" in problem:
-        return "expected `key: value`, found no `:` after the key"
-    if "but found another document" in problem:
-        return "two documents in one file (a line `---`); keep one"
-    if "expected <block end>" in problem:
-        return "this line is indented differently from its peers"
-    if "cannot start any token" in problem:
-        return "a value that starts with a special character; put it in quotes"
-    if "stream end" in problem or "end of stream" in problem:
-        return "a bracket or a quote is not closed"
-    return problem
+    return next((words for sign, words in EXPLAINED if sign in problem), problem)
 
 
 class _Builder:
