@@ -216,7 +216,7 @@ def _write(new: Path, arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> N
     filled = {name: array for name, array in arrays.items() if array.size}
     _checkpointer().save((new / ARRAYS).resolve(), filled)  # it refuses empty ones
     table = {name: [str(a.dtype), list(a.shape)] for name, a in arrays.items()}
-    text = json.dumps({**notes, "arrays": table}, indent=1, sort_keys=True)
+    text = json.dumps({**notes, "arrays": table}, indent=1)
     (new / NOTES).write_text(text + "\n")
     files = sorted(_files(new))
     lines = [f"{_digest(file)}  {file.relative_to(new)}\n" for file in files]
@@ -249,7 +249,9 @@ def _checkpointer() -> Any:
 
 def _files(path: Path) -> Iterator[Path]:
     """The files below a folder; refuses links, which could lead anywhere."""
-    for entry in os.scandir(path):
+    with os.scandir(path) as entries:
+        found = list(entries)
+    for entry in found:
         if entry.is_dir(follow_symlinks=False):
             yield from _files(Path(entry.path))
         elif entry.is_file(follow_symlinks=False) and entry.stat().st_nlink == 1:
@@ -260,8 +262,10 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _read_checksums(path: Path) -> dict[str, str]:
     try:
-        lines = (path / CHECKSUMS).read_text().splitlines()
+        *lines, end = (path / CHECKSUMS).read_text().split("\n")
         pairs = [line.split("  ", 1) for line in lines]
+        if end:
+            raise ValueError("the last line is torn")
         return {name: digest for digest, name in pairs}
     except (OSError, ValueError):
         raise CheckpointError(_damaged(path, CHECKSUMS)) from None

@@ -11,7 +11,7 @@ from jax import Array
 
 from experiments.step import Apply, Inputs, Tree, stream
 
-SAMPLE_STREAM = 2  # beside those of step.py
+SAMPLE_STREAM = 3  # beside those of step.py and of the tasks
 TOKENS_PER_CALL = 32  # so that a signal is heard within a fraction of a second
 
 
@@ -103,15 +103,16 @@ def generate(
     window = np.zeros(context, np.int32)
     seen = prompt[-context:]
     window[: len(seen)] = seen
-    filled = jnp.int32(len(seen))
+    filled = np.int32(len(seen))
     kept = min(drawing.top_k or vocabulary, vocabulary)
-    numbers = (jnp.float32(drawing.temperature), jnp.int32(kept))
-    window = jnp.asarray(window)
+    numbers = (np.float32(drawing.temperature), np.int32(kept))
     for first in range(0, length, TOKENS_PER_CALL):
         count = min(TOKENS_PER_CALL, length - first)
-        place = (filled, jnp.int32(first), jnp.int32(count))
-        window, filled, new = call(params, inputs, window, place, numbers)
-        yield np.asarray(new)[:count].tolist()
+        place = (filled, np.int32(first), np.int32(count))
+        found = call(params, inputs, window, place, numbers)
+        # Back to the host: an array that stays on the mesh would compile anew.
+        window, filled, new = map(np.asarray, found)
+        yield new[:count].tolist()
 
 
 def sample_text(

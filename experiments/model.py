@@ -1,6 +1,5 @@
 """The model that a config describes."""
 
-import jax
 from flax import nnx
 from jax import Array
 
@@ -8,6 +7,7 @@ from attn.modules import Decoder, DecoderConfig
 from attn.modules.precision import Precision
 from attn.spec.notation import parse
 from experiments.config import Config
+from experiments.step import INIT_STREAM, stream
 
 NOTATION = ("position", "mask", "logits", "normalizer", "similarity")
 
@@ -40,7 +40,7 @@ def build_model(config: Config, vocabulary: int, seed: int | Array = 0) -> nnx.M
       ConfigError: what cannot be built, in one line.
     """
     made = decoder_config(config, vocabulary)
-    rngs = nnx.Rngs(params=jax.random.key(seed))
+    rngs = nnx.Rngs(params=stream(seed, INIT_STREAM))
     try:
         return Decoder(made, rngs=rngs)
     except ValueError as error:

@@ -22,7 +22,7 @@ Tree = Any  # a pytree of arrays
 Apply = Callable[[Tree, Tree, Array, Array | None], Array]
 METRICS = ("loss", "grad_norm", "lr")
 SUMS = ("loss", "weight", "correct")
-INIT_STREAM, DROPOUT_STREAM = 0, 1  # keep draws of one seed apart
+INIT_STREAM, DROPOUT_STREAM = 0, 1  # keep the draws of one seed apart
 
 
 @jax.tree_util.register_dataclass
@@ -109,9 +109,12 @@ def initial_state(training: Training, params: Tree) -> State:
     return State(jnp.zeros((), jnp.int32), params, training.optimizer.init(params), ema)
 
 
-def stream(seed: Array, number: int) -> Array:
-    """The random key of one use of a seed."""
-    return jax.random.fold_in(jax.random.key(seed), number)
+def stream(seed: Array | int, number: int) -> Array:
+    """The random key of one use of a seed.
+
+    The generator is named, so that the environment's default cannot change a run.
+    """
+    return jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), number)
 
 
 def cross_entropy(logits: Array, targets: Array) -> Array:

@@ -145,7 +145,7 @@ class Trainer:
         ]
         if setup.idle_devices:
             lines.append(
-                f"{setup.idle_devices} devices stay idle: {derived.microbatch} examples "
+                f"{setup.idle_devices} devices are idle: {derived.microbatch} examples "
                 "do not divide evenly; make data.batch a multiple of the devices."
             )
         self.console.print("\n".join(lines), soft_wrap=True, highlight=False)

@@ -1,0 +1,107 @@
+"""Sampling: fixed shapes, a window that slides, temperature and top-k."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.config import ConfigError, load
+from experiments.generate import (
+    TOKENS_PER_CALL,
+    Drawing,
+    draw,
+    encode_prompt,
+    generate,
+    make_generate_call,
+    sample_text,
+)
+from experiments.setup import assemble
+from experiments.step import Inputs
+from tests.experiments.relaxed import relaxed  # noqa: F401
+from tests.experiments.stub import Task
+from tests.experiments.worker import SMALL
+
+LOGITS = jnp.array([0.5, 3.0, -1.0, 2.5, 0.0])
+CONTEXT = 5
+
+
+def drawn(temperature, top_k, count=300):
+    rngs = jax.random.split(jax.random.key(0), count)
+    each = jax.vmap(lambda rng: draw(LOGITS, rng, temperature, top_k))
+    return np.asarray(each(rngs))
+
+
+def test_temperature_zero_takes_the_likeliest():
+    assert set(drawn(jnp.float32(0), jnp.int32(5))) == {1}
+
+
+def test_top_k_draws_among_the_k_likeliest():
+    assert set(drawn(jnp.float32(2), jnp.int32(1))) == {1}
+    assert set(drawn(jnp.float32(2), jnp.int32(2))) == {1, 3}
+    assert set(drawn(jnp.float32(9), jnp.int32(5))) == {0, 1, 2, 3, 4}
+
+
+def test_frequencies_follow_the_softmax():
+    found = np.bincount(drawn(jnp.float32(1.5), jnp.int32(5), 4000), minlength=5) / 4000
+    expected = np.asarray(jax.nn.softmax(LOGITS / 1.5))
+    np.testing.assert_allclose(found, expected, atol=4 * np.sqrt(0.25 / 4000))
+
+
+def counting(params, constants, tokens, rng):
+    """A model whose next token is 10 x (tokens it sees) + the last one's last digit.
+
+    It sees what a causal model at each position sees: that position and those before.
+    """
+    seen = jnp.arange(1, tokens.shape[1] + 1)[None]
+    return jax.nn.one_hot((10 * seen + tokens % 10 + 1) % 97, 97) * 100
+
+
+def continued(prompt, length):
+    call = make_generate_call(counting)
+    inputs = Inputs(data={}, constants={}, seed=np.uint32(0))
+    options = {"length": length, "context": CONTEXT, "vocabulary": 97}
+    parts = generate(call, {}, inputs, prompt, drawing=Drawing(0.0), **options)
+    return [token for part in parts for token in part], call
+
+
+def by_hand(prompt, length):
+    tokens = list(prompt)
+    for _ in range(length):
+        seen = tokens[-CONTEXT:]
+        tokens.append((10 * len(seen) + seen[-1] % 10 + 1) % 97)
+    return tokens[len(prompt) :]
+
+
+@pytest.mark.parametrize("prompt", [[3], [1, 2, 3, 4, 5], list(range(9))])
+def test_the_window_fills_and_then_slides(prompt):
+    length = TOKENS_PER_CALL + 7  # over more than one call
+    found, call = continued(prompt, length)
+    assert found == by_hand(prompt, length)
+    assert call._cache_size() == 1
+
+
+@pytest.fixture(scope="module")
+def setup(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "small.yaml"
+    path.write_text(SMALL)
+    config = load(path, [])
+    return assemble(config, Task(config.data.batch, config.data.context))
+
+
+def test_a_text_begins_with_its_prompt_and_repeats(setup):
+    params = setup.start().params
+    texts = [sample_text(setup, params, prompt="the cat", length=50) for _ in range(2)]
+    assert texts[0] == texts[1]
+    assert texts[0].startswith("the cat")
+    hot = sample_text(setup, params, prompt="a", length=9, drawing=Drawing(0.0, 3))
+    assert hot.startswith("a")
+    assert setup.generate_call._cache_size() == 1
+
+
+def test_it_halts_between_calls(setup):
+    assert sample_text(setup, setup.start().params, halted=lambda: True) is None
+
+
+def test_an_empty_prompt_is_a_fault_of_the_config(setup):
+    with pytest.raises(ConfigError, match=r"sample\.prompt.*at least one token"):
+        encode_prompt(setup.config, setup.task.vocabulary, "")

@@ -1,0 +1,141 @@
+"""The pure step: how it is cut into calls, accumulated, sharded, counted."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.config import load
+from experiments.evaluate import evaluate
+from experiments.setup import assemble, data_mesh
+from experiments.step import METRICS
+from tests.experiments.relaxed import relaxed  # noqa: F401
+from tests.experiments.stub import Task
+from tests.experiments.worker import SMALL
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "small.yaml"
+    path.write_text(SMALL)
+    return lambda *overrides: load(path, [*overrides])
+
+
+def made(config):
+    return assemble(config, Task(config.data.batch, config.data.context))
+
+
+@pytest.fixture(scope="module")
+def setup(config):
+    return made(config())
+
+
+def run(setup, *counts):
+    """Takes steps in calls of the given lengths; the state and all metrics."""
+    state, rows = setup.start(), []
+    for count in counts:
+        state, metrics, done = setup.train_call(state, setup.inputs, np.int32(count))
+        assert int(done) == count
+        rows.append(np.stack([metrics[name] for name in METRICS], 1)[:count])
+    return state, np.concatenate(rows)
+
+
+def test_results_do_not_depend_on_how_calls_are_cut(setup):
+    whole_state, whole = run(setup, 7, 7, 2)
+    cut_state, cut = run(setup, 1, 3, 5, 1, 6)
+    np.testing.assert_array_equal(whole, cut)
+    for one, other in zip(
+        jax.tree.leaves(whole_state), jax.tree.leaves(cut_state), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_one_compilation_serves_every_length(setup):
+    run(setup, 1, 7, 3, 2)
+    assert setup.train_call._cache_size() == 1
+    params = setup.start().best_params
+    for n in (1, 7, 9):
+        evaluate(setup.eval_call, params, setup.inputs, batches=n, most=setup.most)
+    assert setup.eval_call._cache_size() == 1
+
+
+def test_the_recorded_rate_is_the_schedule(setup):
+    _, rows = run(setup, 5)
+    expected = [float(setup.training.schedule(step)) for step in range(5)]
+    np.testing.assert_allclose(rows[:, METRICS.index("lr")], expected, rtol=1e-6)
+
+
+def test_parts_of_a_batch_sum_to_the_batch(config, setup):
+    """With uneven weights: parts have to divide by the weight of the whole batch.
+
+    Plain gradient descent, since Adam's division would amplify rounding.
+    """
+    plain = ("optim.kind=sgd", "optim.betas=[0.0, 0.0]", "optim.lr=0.1")
+    task = Task(6, 11)
+
+    def weighted(arrays, seed, split, step):
+        batch = task.batch(arrays, seed, split, step)
+        rows, columns = jnp.arange(6)[:, None], jnp.arange(11)[None]
+        counts = (rows * columns % 3 == 0) & (rows > 2)
+        return batch._replace(weights=counts.astype(jnp.float32))
+
+    shadow = type("Shadow", (), {n: getattr(task, n) for n in dir(task) if n[0] != "_"})
+    shadow.batch = staticmethod(weighted)
+    found = [
+        run(assemble(config(*plain, f"optim.accumulate={parts}"), shadow), 3)
+        for parts in (1, 3)
+    ]
+    (whole_state, whole), (parts_state, parts) = found
+    np.testing.assert_allclose(whole, parts, rtol=2e-5)
+    for one, other in zip(
+        jax.tree.leaves(whole_state.params),
+        jax.tree.leaves(parts_state.params),
+        strict=True,
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    assert whole[0, 0] != pytest.approx(run(setup, 1)[1][0, 0])
+
+
+def test_dropout_is_for_training_only(config, setup):
+    dropped = made(config("model.dropout=0.5"))
+    assert run(dropped, 1)[1][0, 0] != run(setup, 1)[1][0, 0]
+    params = dropped.start().params
+    score = [
+        evaluate(each.eval_call, params, each.inputs, batches=2, most=each.most)
+        for each in (dropped, setup)
+    ]
+    assert score[0] == score[1]
+
+
+def test_a_call_stops_at_the_first_number_that_is_not_finite(setup):
+    state = setup.start()
+    params = jax.tree.map(lambda x: x * jnp.nan, state.params)
+    state = dataclasses.replace(state, params=params)
+    _, metrics, done = setup.train_call(state, setup.inputs, np.int32(5))
+    assert int(done) == 1
+    assert np.isnan(metrics["loss"][0])
+
+
+def test_seeds_differ_and_repeat(config, setup):
+    losses = [run(setup, 2)[1][-1, 0] for _ in range(2)]
+    assert losses[0] == losses[1] != run(made(config("seed=1")), 2)[1][-1, 0]
+
+
+def test_the_average_is_what_is_evaluated(setup):
+    state, _ = run(setup, 7)
+    found = jax.tree.leaves(state.best_params)
+    other = jax.tree.leaves(state.params)
+    assert not all(np.array_equal(a, b) for a, b in zip(found, other, strict=True))
+
+
+@pytest.mark.parametrize(("devices", "examples"), [(None, 6), (1, 7)])
+def test_the_mesh_divides_the_examples(config, devices, examples):
+    given = config(f"mesh.devices={'null' if devices is None else devices}")
+    assert examples % data_mesh(given, examples).size == 0
+
+
+def test_more_devices_than_there_are_is_a_fault_of_the_config(config):
+    with pytest.raises(Exception, match=r"mesh\.devices.*at most the 1 devices"):
+        data_mesh(config("mesh.devices=3"), 6)
