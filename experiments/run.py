@@ -66,6 +66,7 @@ class Run:
         try:
             folder.check_contents(path)
             storage.remove_stale(path)
+            storage.remove_stale(path / "samples")
             if fresh:
                 folder.empty(path)
             elif (path / "manifest.json").exists():

@@ -23,17 +23,20 @@ def show(
     origin: Annotated[
         bool, typer.Option("--origin", help="Say where each value was written.")
     ] = False,
+    meanings: Annotated[
+        bool, typer.Option("--meanings", help="Say what each key means and may be.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the whole config after `extends`, overrides and defaults."""
-    from experiments.config import dump, load  # late, for start-up time
+    from experiments.config import dump, load, meaning, place  # late, for start-up
 
     path, overrides = split_arguments(settings or [])
     config = load(path, overrides)
     if as_json:
         print(json.dumps(config.model_dump(mode="json"), indent=2))
     else:
-        print(dump(config, origin=origin), end="")
+        print(dump(config, place if origin else meaning if meanings else None), end="")
 
 
 @app.command(epilog="Example: attn config check configs/tiny_lm.yaml")
@@ -42,6 +45,7 @@ def check(
 ) -> None:
     """Say whether a config is fine, and what follows from it."""
     from experiments.config import load, resolve  # late, for start-up time
+    from experiments.config.files import display
     from experiments.config.notation import check_notation
 
     path, overrides = split_arguments(settings or [])
@@ -50,7 +54,7 @@ def check(
     if as_json:
         print(json.dumps(dataclasses.asdict(resolve(config)), indent=2))
     else:
-        print(f"{path} is fine.\n{summary(config, runs)}")
+        print(f"{display(path)} is fine.\n{summary(config, runs)}")
 
 
 def summary(config: "Config", runs: object) -> str:

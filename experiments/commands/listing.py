@@ -1,6 +1,7 @@
 """`attn list`: every name that can be written, with its meaning."""
 
 import inspect
+import itertools
 import json
 from typing import Annotated, Any, NamedTuple
 
@@ -101,8 +102,10 @@ def _first_line(thing: Any) -> str:
 
 
 def _first_comment(text: str) -> str:
-    first = text.split("\n")[0]
-    return first.removeprefix("#").strip() if first.startswith("#") else ""
+    """The first line of a config that is neither its command nor a key."""
+    lines = itertools.takewhile(lambda line: line.startswith("#"), text.split("\n"))
+    said = [line.removeprefix("#").strip() for line in lines]
+    return next((line for line in said if not line.startswith("attn ")), "")
 
 
 def _print(found: dict[str, list[Row]]) -> None:
@@ -128,4 +131,4 @@ def _print_plain(found: dict[str, list[Row]]) -> None:
     for heading, listed in found.items():
         print(heading)
         for row in listed:
-            print("", *row, sep="\t")
+            print("", *filter(None, row), sep="\t")

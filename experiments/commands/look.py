@@ -66,7 +66,7 @@ def sample(
     from experiments.look import load_trained, write_text
     from experiments.progress import printable
 
-    trained = load_trained(path, checkpoint)
+    trained = load_trained(path, checkpoint, text=False)
     wanted = trained.run.config.sample
     drawing = Drawing(
         wanted.temperature if temperature is None else temperature,

@@ -27,8 +27,9 @@ def train(
     config = load(path, overrides)
     if dry_run:
         from experiments.commands.configs import summary
+        from experiments.config.files import display
 
-        print(f"{path} would do this:\n{summary(config, runs)}")
+        print(f"{display(path)} would do this:\n{summary(config, runs)}")
         return 0
     from experiments.session import work
 

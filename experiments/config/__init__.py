@@ -13,7 +13,7 @@ from experiments.config.errors import ConfigError, Fault, did_you_mean, nearest
 from experiments.config.load import load
 from experiments.config.resolve import Derived, resolve
 from experiments.config.schema import Config
-from experiments.config.show import config_hash, differences, dump
+from experiments.config.show import config_hash, differences, dump, meaning, place
 
 __all__ = [
     "Config",
@@ -26,6 +26,8 @@ __all__ = [
     "differences",
     "dump",
     "load",
+    "meaning",
     "nearest",
+    "place",
     "resolve",
 ]

@@ -81,8 +81,11 @@ class Layers:
         if problem := _not_an_override(path, equals, value):
             self.note([Fault(problem, at.place)])
             return
+        value = value.strip()
+        if value.startswith("*"):  # a glob; as YAML it would be an alias
+            value = f"{value!r}"
         try:
-            tree = read_tree(value.strip(), lambda _: at)
+            tree = read_tree(value, lambda _: at)
             faults: Iterable[Fault] = tree.faults
         except ConfigError as error:
             faults = error.faults

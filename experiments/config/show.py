@@ -2,29 +2,46 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from experiments.config.errors import ConfigError
 from experiments.config.origin import Origin, Path
-from experiments.config.paths import fields
+from experiments.config.paths import expected, fields
 from experiments.config.schema import Config
 from experiments.config.source import read_tree
 
+Note = Callable[[Config, Path], str]
 
-def dump(config: Config, origin: bool = False) -> str:
+
+def dump(config: Config, note: Note | None = None) -> str:
     """The whole config as YAML that `load` reads back to an equal config.
 
     Args:
       config: any config.
-      origin: also says, as comments, where each value was written.
+      note: what to say about each value in a comment: `place` or `meaning`.
     """
     lines = list(_lines(config.model_dump(mode="json"), ()))
-    width = max(len(text) for _, text in lines) if origin else 0
-    notes = [
-        _note(config, path, text, width) if origin else text for path, text in lines
-    ]
-    return "\n".join(notes) + "\n"
+    if note is None:
+        return "".join(f"{text}\n" for _, text in lines)
+    width = max(len(text) for _, text in lines)
+    return "".join(
+        f"{text}\n"
+        if text.endswith(":")
+        else f"{text:<{width}}  # {note(config, path)}\n"
+        for path, text in lines
+    )
+
+
+def place(config: Config, path: Path) -> str:
+    """Where a value was written."""
+    at = config._origins.written(path)
+    return at.place if at else "default"
+
+
+def meaning(config: Config, path: Path) -> str:
+    """What a key means, and what it may be."""
+    return f"{fields()[path].description}; {expected(path)}"
 
 
 def _lines(data: dict[str, Any], at: Path) -> Iterator[tuple[Path, str]]:
@@ -52,15 +69,6 @@ def _needs_quotes(text: str) -> bool:
     except ConfigError:
         return True
     return tree.data != {"x": text} or not text.isprintable()
-
-
-def _note(config: Config, path: Path, text: str, width: int) -> str:
-    at = config._origins.written(path)
-    return (
-        text
-        if text.endswith(":")
-        else f"{text:<{width}}  # {at.place if at else 'default'}"
-    )
 
 
 def config_hash(config: Config) -> str:

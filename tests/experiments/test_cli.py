@@ -201,6 +201,10 @@ class TestConfig:
         assert "# tiny.yaml:1" in out
         assert "# override `optim.lr=3e-3`" in out
 
+    def test_show_with_meanings(self, attn):
+        _, out, _ = attn("config", "show", "tiny.yaml", "--meanings")
+        assert "# highest learning rate; a number above 0\n" in out
+
     def test_show_as_json(self, attn):
         _, out, _ = attn("config", "show", "tiny.yaml", "--json")
         assert json.loads(out)["model"]["width"] == 8

@@ -13,6 +13,8 @@ from experiments.config import (
     differences,
     dump,
     load,
+    meaning,
+    place,
     resolve,
 )
 from experiments.config.durations import Duration, parse_duration
@@ -155,7 +157,7 @@ def test_dump_and_load_are_inverse(key, tmp_path):
         assert config.data.vocabulary == "char"
     assert load(path) == config
     assert config_hash(load(path)) == config_hash(config)
-    with_places = write(tmp_path, "places.yaml", dump(config, origin=True))
+    with_places = write(tmp_path, "places.yaml", dump(config, meaning))
     assert load(with_places) == config
 
 
@@ -178,7 +180,7 @@ def test_shown_origins_are_file_line_override_or_default(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path, "base.yaml", "seed: 1\n")
     write(tmp_path, "x.yaml", "extends: base.yaml\nmodel:\n  layers: 2\n")
-    shown = dump(load("x.yaml", ["optim.lr=2e-3"]), origin=True)
+    shown = dump(load("x.yaml", ["optim.lr=2e-3"]), place)
     places = {x.split(":")[0].strip(): x.split("# ")[-1] for x in shown.split("\n")}
     assert places["seed"] == "base.yaml:1"
     assert places["layers"] == "x.yaml:3"
