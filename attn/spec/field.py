@@ -21,9 +21,16 @@ class Varying:
 
     def __post_init__(self):
         object.__setattr__(self, "value", as_leaf(self.value))
-        if not (is_array(self.value) or isinstance(self.value, Varying)):
+        inner = self.value
+        nested = isinstance(inner, Varying)
+        if nested and (self.word, inner.word) != ("per_batch", "per_head"):
             raise ValueError(
-                f"{self.word}: expected an array or a list, got {self.value!r}."
+                f"{self.word}: got a {inner.word} inside; write "
+                "per_batch(per_head(x)) for an array [B, N, ...]."
+            )
+        if not (is_array(inner) or nested):
+            raise ValueError(
+                f"{self.word}: expected an array or a list, got {inner!r}."
             )
 
     def tree_flatten(self):

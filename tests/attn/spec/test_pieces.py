@@ -275,6 +275,7 @@ def test_alibi_takes_the_slopes_of_the_paper():
         (lambda: attn.dropout(1.0), "dropout: `rate` must be at least 0 and below 1"),
         (lambda: attn.dropout(rate="a"), "dropout: `rate` must be at least 0"),
         (lambda: attn.fn(None), "fn: expected a function, got None"),
+        (lambda: attn.per_head(attn.per_batch([1.0])), "write per_batch(per_head(x))"),
         (lambda: attn.per_head(3), "per_head: expected an array or a list, got 3"),
         (lambda: attn.Attention(mask=attn.alibi), "a logits piece; write logits=..."),
         (lambda: attn.Attention(mask="causal"), "for notation write attn.parse"),

@@ -1,0 +1,274 @@
+"""Three vmaps: the lifted call is a loop over heads and batch, and costs no more."""
+
+import functools
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import attn
+from tests.cases import CASES, Draw
+
+B, T, H, E = 2, 7, 5, 3
+attend_heads = functools.partial(attn.attend_heads, backend="dense")
+
+
+def inputs(heads=6, key_heads=3, s=T, seed=0):
+    draw = Draw(seed=seed)
+    shapes = (B, T, heads, H), (B, s, key_heads, H), (B, s, key_heads, E)
+    return [jnp.asarray(draw.normal(*shape)) for shape in shapes]
+
+
+def loop(spec_of, query, key, value, **at_of):
+    """The definition: one call a batch element and head; head n reads n // G."""
+    groups = query.shape[2] // key.shape[2]
+    rows = [
+        [
+            attn.attend(
+                spec_of(b, n),
+                query[b, :, n],
+                key[b, :, n // groups],
+                value[b, :, n // groups],
+                backend="dense",
+                at=at_of["at"](b) if at_of else None,
+            ).value
+            for n in range(query.shape[2])
+        ]
+        for b in range(len(query))
+    ]
+    return np.moveaxis(np.asarray(rows), 1, 2)
+
+
+close = functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("heads", "key_heads"), [(3, 3), (6, 3), (6, 2), (6, 1), (1, 1)]
+)
+def test_multi_head_grouped_and_multi_query_are_one_function(heads, key_heads):
+    arrays = inputs(heads, key_heads)
+    got = attend_heads(attn.causal, *arrays).value
+    assert got.shape == (B, T, heads, E)
+    close(got, loop(lambda b, n: attn.causal, *arrays))
+
+
+def test_query_head_n_reads_key_head_n_over_g():
+    """Each key head carries its own number; heads stand in order, not interleaved."""
+    query, key, _ = inputs(6, 3)
+    value = jnp.broadcast_to(jnp.arange(3.0)[None, None, :, None], (B, T, 3, E))
+    got = attend_heads(attn.everything, query, key, value).value
+    close(got, np.broadcast_to(np.arange(6)[:, None] // 2, (B, T, 6, E)))
+
+
+def test_cross_attention_is_the_same_function():
+    arrays = inputs(6, 3, s=11)
+    got = attend_heads(attn.everything, *arrays).value
+    close(got, loop(lambda b, n: attn.everything, *arrays))
+
+
+@pytest.mark.parametrize("case", CASES, ids=[c.name for c in CASES])
+def test_shared_arrays_are_the_same_for_every_head(case):
+    """Eagerly, so that nothing is compiled: only the axes are in question here."""
+    arrays = inputs(2, 1)
+    draw = Draw(T, T)
+    piece = case.piece(draw)
+    at = attn.at(segment=jnp.arange(T) // 4)
+    with jax.disable_jit():
+        got = attend_heads(piece, *arrays, at=at).value
+    specs = [attn.as_attention(piece).for_heads(2)]
+    one = lambda b, n: attn.heads.of_head(specs[0], n)  # noqa: E731
+    close(got, loop(one, *arrays, at=lambda b: at))
+
+
+def test_windows_slopes_and_sinks_per_head():
+    arrays = inputs(6, 3)
+    back, slopes = [0, 1, 2, 3, 4, 5], [0.1 * n for n in range(6)]
+    spec = attn.Attention(
+        mask=attn.causal & attn.window(back=attn.per_head(back)),
+        logits=attn.alibi(slopes=attn.per_head(slopes)),
+        normalizer=attn.softmax(sink=attn.per_head(slopes)),
+    )
+    one = lambda b, n: attn.Attention(  # noqa: E731
+        mask=attn.causal & attn.window(back=back[n]),
+        logits=attn.alibi(slopes=slopes[n]),
+        normalizer=attn.softmax(sink=slopes[n]),
+    )
+    close(attend_heads(spec, *arrays).value, loop(one, *arrays))
+
+
+def test_masks_per_batch_and_per_batch_and_head():
+    arrays = inputs(6, 3)
+    tables = Draw().coins(B, 6, T, T)
+    for wrap, one in (
+        (attn.per_batch(attn.per_head(tables)), lambda b, n: tables[b, n]),
+        (attn.per_batch(tables[:, 0]), lambda b, n: tables[b, 0]),
+        (attn.per_head(tables[0]), lambda b, n: tables[0, n]),
+    ):
+        got = attend_heads(attn.dense(wrap), *arrays).value
+        close(got, loop(lambda b, n, one=one: attn.dense(one(b, n)), *arrays))
+
+
+def test_positions_and_segments_per_batch_element():
+    arrays = inputs(6, 3)
+    spec = attn.parse("causal & segments & window(back=3)")
+    positions = jnp.array([[0, 1, 2, 0, 1, 2, 3], [0, 1, 2, 3, 4, 5, 6]])
+    segment = jnp.array([[0, 0, 0, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0, 9]])
+    at = attn.at(positions=positions, segment=segment)
+    one = lambda b: attn.at(positions=positions[b], segment=segment[b])  # noqa: E731
+    expected = loop(lambda b, n: spec, *arrays, at=one)
+    close(attend_heads(spec, *arrays, at=at).value, expected)
+    mixed = attn.at(positions=positions[0], segment=segment)
+    one = lambda b: attn.at(positions=positions[0], segment=segment[b])  # noqa: E731
+    expected = loop(lambda b, n: spec, *arrays, at=one)
+    close(attend_heads(spec, *arrays, at=mixed).value, expected)
+
+
+def test_queries_at_the_end_of_the_keys_equal_the_last_rows():
+    """Decoding n tokens at a time: the same numbers as the whole sequence."""
+    query, key, value = inputs(6, 3)
+    whole = attend_heads("causal, alibi", query, key, value).value
+    part = attend_heads(
+        "causal, alibi", query[:, 4:], key, value, at=attn.at(jnp.arange(4, 7))
+    ).value
+    close(part, whole[:, 4:])
+
+
+def test_gradients_reach_arrays_per_head():
+    arrays = inputs(6, 3)
+    slopes = jnp.linspace(0.1, 0.9, 6)
+
+    def loss(slopes):
+        spec = attn.causal, attn.alibi(slopes=attn.per_head(slopes))
+        return jnp.sum(attend_heads(spec, *arrays).value ** 2)
+
+    gradient = jax.grad(loss)(slopes)
+    assert gradient.shape == (6,)
+    assert (np.asarray(gradient) != 0).all()
+
+
+def test_probes_have_a_head_axis():
+    arrays = inputs(6, 3)
+    probes = ("log_sum_exp", "weights", "logits")
+    got = attend_heads(attn.causal, *arrays, probes=probes)
+    assert got.aux["log_sum_exp"].shape == (B, T, 6)
+    assert got.aux["weights"].shape == got.aux["logits"].shape == (B, 6, T, T)
+    one = attn.attend(
+        attn.causal, arrays[0][1, :, 4], arrays[1][1, :, 2], arrays[2][1, :, 2],
+        probes=probes, backend="dense",
+    )  # fmt: skip
+    close(got.aux["log_sum_exp"][1, :, 4], one.aux["log_sum_exp"])
+    close(got.aux["weights"][1, 4], one.aux["weights"])
+    assert attend_heads(attn.causal, *arrays).aux == {}
+
+
+def test_vmap_and_jit_around_the_lifted_call():
+    arrays = inputs(6, 3)
+    stacked = [jnp.stack([x, 2 * x]) for x in arrays]
+    got = jax.jit(jax.vmap(lambda *x: attend_heads(attn.causal, *x).value))(*stacked)
+    close(got[0], attend_heads(attn.causal, *arrays).value)
+    close(got[1], attend_heads(attn.causal, *[2 * x for x in arrays]).value)
+
+
+def test_a_second_call_does_not_retrace():
+    traces = []
+
+    def note(logits, site, by):
+        traces.append(1)
+        return logits * by
+
+    arrays = inputs()
+    for by in (1.0, 2.0):
+        spec = attn.causal, attn.fn(note, by=jnp.float32(by))
+        attend_heads(spec, *arrays)
+        attend_heads(spec, *[x + 1 for x in arrays])
+    assert len(traces) == 1
+
+
+def moves(compiled):
+    """Copies and transposes of an optimised program, inside fusions or not."""
+    return len(re.findall(r"= \S+ (?:copy|transpose)\(", compiled.as_text()))
+
+
+def batched_by_hand(query, key, value):
+    batch, t, heads, h = query.shape
+    query = query.reshape(batch, t, key.shape[2], -1, h)
+    logits = jnp.einsum("btkgh,bskh->bkgts", query, key) * h**-0.5
+    weights = jax.nn.softmax(logits, axis=-1)
+    output = jnp.einsum("bkgts,bske->btkge", weights, value)
+    return output.reshape(batch, t, heads, -1)
+
+
+def test_the_lifted_form_moves_no_more_than_the_batched_einsum():
+    shapes = [jnp.zeros((2, 64, 8, 32)), *[jnp.zeros((2, 64, 4, 32))] * 2]
+    lifted = lambda *x: attend_heads(attn.everything, *x).value  # noqa: E731
+    ours, theirs = (
+        jax.jit(f).lower(*shapes).compile() for f in (lifted, batched_by_hand)
+    )
+    assert moves(ours) <= moves(theirs)
+    assert moves(theirs) > 0
+    wrong = lambda q, k, v: jnp.transpose(lifted(q, k, v), (0, 2, 3, 1))  # noqa: E731
+    assert moves(jax.jit(wrong).lower(*shapes).compile()) > moves(ours)
+
+
+Q, K, V = (jnp.ones((B, T, n, w)) for n, w in ((6, H), (3, H), (3, E)))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ((Q[0], K, V), "attend_heads: `query` must be [B, T, N, H], got (7, 6, 5)."),
+        (
+            (Q, K[..., :4], V),
+            "attend_heads: axis H is 5 in `query` but 4 in `key` (exp",
+        ),
+        (
+            (Q, K, V[:, :6]),
+            "attend_heads: axis S is 7 in `key` but 6 in `value` (expec",
+        ),
+        ((Q, K, V[:, :, :2]), "attend_heads: axis K is 3 in `key` but 2 in `value`"),
+        ((Q, K[:1], V[:1]), "attend_heads: axis B is 2 in `query` but 1 in `key`"),
+        ((Q[:, :, :4], K, V), "attend_heads: N must be a multiple of K, got N=4, K=3."),
+        (
+            (Q.astype(int), K, V),
+            "attend_heads: `query` must be floating point, got int",
+        ),
+        ((Q, [1.0], V), "attend_heads: `key` must be [B, S, K, H], got list."),
+    ],
+)
+def test_arrays_that_do_not_fit_are_named(arrays, message):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011, the message is compared
+        attend_heads(attn.everything, *arrays)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("spec", "at", "message"),
+    [
+        (attn.scale(attn.per_head([1.0, 2.0])), None, "must be [N, ...] with N=6, got"),
+        (
+            attn.scale(attn.per_batch([1.0])),
+            None,
+            "must be [B, ...] with B=2, got (1,)",
+        ),
+        (
+            attn.scale(attn.per_batch(attn.per_head([1.0]))),
+            None,
+            "[B, N, ...] with B=2",
+        ),
+        (
+            attn.causal,
+            attn.at(jnp.arange(5)),
+            "must be [T, ...] or [B, T, ...] with B=2",
+        ),
+        (attn.causal, attn.at(positions=jnp.zeros((3, T), int)), "got (3, 7)"),
+        (attn.window, None, "`window` needs arguments; write window(...)"),
+        ("causl", None, "unknown name `causl`; did you mean `causal`?"),
+    ],
+)
+def test_specs_that_do_not_fit_are_refused(spec, at, message):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011, the message is compared
+        attend_heads(spec, Q, K, V, at=at)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
