@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from attn.backends import dispatch
 from attn.backends.dispatch import Output
-from attn.shapes import check_heads
+from attn.shapes import Shapes, check_heads
 from attn.spec.attention import as_attention
 from attn.spec.field import is_varying, per_batch, per_head
 from attn.spec.positions import Position
@@ -76,10 +76,12 @@ def _attend_heads(spec, query, key, value, at, rng, *, probes, backend):
     groups = (batch, key_heads, heads // key_heads)
     query = query.reshape(batch, t, *groups[1:], h)
     rngs = None if rng is None else jax.random.split(rng, groups)
-    one = functools.partial(_one_head, probes=probes, backend=backend)
-    output, aux = _lift(one, (spec.for_heads(heads), at), key_heads)(
-        rngs, query, key, value
-    )
+    shapes = Shapes(t, key.shape[1], h, e, heads, key_heads, batch, query.dtype)
+    name = dispatch.choose(spec, shapes, probes=probes, backend=backend)
+    step = dispatch.heads_at_once(name, shapes)
+    one = functools.partial(_one_head, probes=probes, backend=name)
+    lifted = _lift(one, (spec.for_heads(heads), at), shapes, step)
+    output, aux = lifted(rngs, query, key, value)
     aux = {name: x.reshape(batch, heads, *x.shape[3:]) for name, x in aux.items()}
     aux = {n: x if x.ndim > 3 else jnp.moveaxis(x, 1, 2) for n, x in aux.items()}
     return Output(output.reshape(batch, t, heads, e), aux)
@@ -91,12 +93,15 @@ def _one_head(shared, rng, query, key, value, **options):
     return output.value, output.aux
 
 
-def _lift(one: Callable, shared: Any, key_heads: int) -> Callable:
+def _lift(one: Callable, shared: Any, shapes: Shapes, step: int) -> Callable:
     """The three vmaps: group innermost, then key head, then batch.
 
     A `per_batch` or `per_head` array of `shared` loses its axis in the vmap of that
-    name; everything else in it is the same for all.
+    name; everything else in it is the same for all. `step` is how many key heads run
+    at once; the rest wait in a loop, since tiles of all of them would not fit the
+    cache.
     """
+    key_heads, batch = shapes.key_heads, shapes.batch
     leaves, structure = jax.tree.flatten(shared, is_leaf=is_varying)
     leaves = [_group(leaf, key_heads) for leaf in leaves]
     over_batch = [0 if isinstance(leaf, per_batch) else None for leaf in leaves]
@@ -108,10 +113,71 @@ def _lift(one: Callable, shared: Any, key_heads: int) -> Callable:
         leaves = [x.value if isinstance(x, per_batch) else x for x in leaves]
         axes = [0 if isinstance(leaf, per_head) else None for leaf in leaves]
         group = jax.vmap(head, in_axes=(axes, 0, 1, None, None), out_axes=(1, 0))
-        key_head = jax.vmap(group, in_axes=(axes, 0, 1, 1, 1), out_axes=(1, 0))
-        return key_head(leaves, *arrays)
+        chunk = min(step, key_heads)
+        return _map(group, (axes, 0, 1, 1, 1), (1, 0), chunk)(leaves, *arrays)
 
-    return functools.partial(jax.vmap(element, (over_batch, 0, 0, 0, 0)), leaves)
+    chunk = min(max(1, step // key_heads), batch)
+    return functools.partial(
+        _map(element, (over_batch, 0, 0, 0, 0), (0, 0), chunk), leaves
+    )
+
+
+def _map(one: Callable, in_axes: Any, out_axes: Any, chunk: int) -> Callable:
+    """`jax.vmap` in a loop of steps of `chunk`; an argument of axis None is shared."""
+    mapped = jax.vmap(one, in_axes, out_axes)
+
+    def run(*args):
+        size = _size(in_axes, args)
+        if chunk == size:
+            return mapped(*args)
+        leaves, axes, structure = _with_axes(in_axes, args)
+        moved = [
+            jnp.moveaxis(x, axis, 0).reshape(-1, chunk, *_without(x.shape, axis))
+            for x, axis in zip(leaves, axes, strict=True)
+            if axis is not None
+        ]
+
+        def step(parts):
+            parts = iter(parts)
+            whole = [
+                x if axis is None else jnp.moveaxis(next(parts), 0, axis)
+                for x, axis in zip(leaves, axes, strict=True)
+            ]
+            return mapped(*jax.tree.unflatten(structure, whole))
+
+        outputs = jax.lax.map(step, moved)
+        return tuple(
+            jax.tree.map(lambda x, axis=axis: _join(x, axis), output)
+            for output, axis in zip(outputs, out_axes, strict=True)
+        )
+
+    return run
+
+
+def _join(x: jax.Array, axis: int) -> jax.Array:
+    """[steps, ..., chunk, ...] with the chunk at `axis` to one axis there."""
+    x = jnp.moveaxis(x, 0, axis)
+    return x.reshape(*x.shape[:axis], -1, *x.shape[axis + 2 :])
+
+
+def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    return shape[:axis] + shape[axis + 1 :]
+
+
+def _with_axes(in_axes: Any, args: Any) -> tuple[list, list, Any]:
+    """The leaves of the arguments, their axes, and the structure."""
+    leaves, structure = jax.tree.flatten(args)
+    axes = []
+    for axis, arg in zip(in_axes, args, strict=True):
+        axes += axis if isinstance(axis, list) else [axis] * len(jax.tree.leaves(arg))
+    return leaves, axes, structure
+
+
+def _size(in_axes: Any, args: Any) -> int:
+    leaves, axes, _ = _with_axes(in_axes, args)
+    return next(
+        x.shape[axis] for x, axis in zip(leaves, axes, strict=True) if axis is not None
+    )
 
 
 def of_head(tree: Any, head: int) -> Any:
@@ -161,24 +227,19 @@ def _mark_batch(who: str, at: At | None, batch: int, lengths: set[int]) -> At | 
 
 def _check_varying(who: str, tree: Any, batch: int, heads: int) -> None:
     """Checks the axes that `per_batch` and `per_head` arrays put in front."""
+    sizes = {per_batch: ("B", batch), per_head: ("N", heads)}
     for leaf in jax.tree.leaves(tree, is_leaf=is_varying):
-        sizes = {per_batch: ("B", batch), per_head: ("N", heads)}
-        names, expected, inner = [], [], leaf
+        expected, inner = [], leaf
         while is_varying(inner):
-            letter, size = sizes.pop(type(inner), (None, None))
-            if letter is None:
-                raise ValueError(
-                    f"{who}: `{inner.word}` inside itself or around `per_batch`; write "
-                    "per_batch(per_head(x)) for an array [B, N, ...]."
-                )
-            names.append(letter)
-            expected.append(size)
+            expected.append(sizes[type(inner)])
             inner = inner.value
-        if names and tuple(inner.shape[: len(names)]) != tuple(expected):
+        shape = tuple(getattr(inner, "shape", ()))[: len(expected)]
+        if expected and shape != tuple(size for _, size in expected):
+            letters = ", ".join(letter for letter, _ in expected)
+            where = ", ".join(f"{letter}={size}" for letter, size in expected)
             raise ValueError(
-                f"{who}: a {leaf.word} array must be [{', '.join(names)}, ...] with "
-                f"{', '.join(f'{n}={x}' for n, x in zip(names, expected, strict=True))}"
-                f", got {tuple(inner.shape)}."
+                f"{who}: a {leaf.word} array must be [{letters}, ...] with {where}, "
+                f"got {tuple(inner.shape)}."
             )
 
 

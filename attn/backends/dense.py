@@ -13,7 +13,9 @@ from attn.spec.similarity import compare_shielded
 from attn.spec.site import At, Site, resolve, whole
 
 
-def supports(spec: Attention, shapes: Shapes, platform: str) -> str | None:
+def supports(
+    spec: Attention, shapes: Shapes, platform: str, probes: tuple[str, ...] = ()
+) -> str | None:
     """Nothing is refused."""
     return None
 

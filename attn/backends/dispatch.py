@@ -5,12 +5,24 @@ from typing import Any
 
 import jax
 
-from attn.backends import dense
-from attn.shapes import check_head
-from attn.spec.attention import as_attention
+from attn.backends import blockwise, dense, fused, pallas, planner
+from attn.backends.planner import Tiling
+from attn.backends.probes import check_probes
+from attn.shapes import Shapes, check_head
+from attn.spec.attention import Attention, as_attention
 from attn.spec.site import At
 
-BACKENDS = {"dense": dense}
+# A backend is a module with `supports(spec, shapes, platform, probes)`, which gives a
+# reason or None, and `attend`.
+BACKENDS = {
+    "dense": dense,
+    "blockwise": blockwise,
+    "fused": fused,
+    "pallas": pallas,
+}
+# Where all logits of a head fit in the cache a fold only adds overhead (2 CPU cores,
+# float32: at T = S = 128 dense is 1.1 times as fast, at 256 blockwise is).
+SMALL = 128 * 128
 
 
 @jax.tree_util.register_dataclass
@@ -32,6 +44,7 @@ def attend(
     rng: jax.Array | None = None,
     probes: tuple[str, ...] = (),
     backend: str = "auto",
+    tiling: Tiling | None = None,
 ) -> Output:
     """Attention of one head.
 
@@ -43,22 +56,81 @@ def attend(
       at: Positions and other per-token data, from `attn.at`.
       rng: For dropout; None drops nothing.
       probes: Names of what else to return.
-      backend: A name, or "auto".
+      backend: A name, or "auto" for the fastest that does not refuse.
+      tiling: Tile sizes of the blockwise backend; None lets its planner choose.
 
     Returns:
       `Output` with value [T, E] in the dtype of `value`.
 
     Raises:
-      ValueError: Shapes that do not fit, or an unknown backend.
+      ValueError: Shapes that do not fit, an unknown backend, or a named one that
+        refuses, with its reason.
     """
     spec = as_attention(spec)
     shapes = check_head(query, key, value)
     spec.check(shapes.t, shapes.s)
-    name = "dense" if backend == "auto" else backend
-    if name not in BACKENDS:
+    probes = check_probes(probes)
+    name = choose(spec, shapes, probes=probes, backend=backend)
+    options = {} if tiling is None else {"tiling": tiling}
+    if options and name != "blockwise":
+        raise ValueError(
+            f"attend: `tiling` is for backend 'blockwise', and {name!r} runs; name "
+            "backend='blockwise' or leave `tiling` out."
+        )
+    return Output(
+        *BACKENDS[name].attend(
+            spec, query, key, value, at=at, rng=rng, probes=probes, **options
+        )
+    )
+
+
+def choose(
+    spec: Attention,
+    shapes: Shapes,
+    *,
+    probes: tuple[str, ...] = (),
+    backend: str = "auto",
+    platform: str | None = None,
+) -> str:
+    """The name of the backend that runs.
+
+    Raises:
+      ValueError: An unknown name, or a named backend that refuses, with its reason.
+    """
+    platform = platform or jax.default_backend()
+    if backend == "auto":
+        able = (
+            name
+            for name in preference(shapes, platform)
+            if BACKENDS[name].supports(spec, shapes, platform, probes) is None
+        )
+        return next(able)
+    if backend not in BACKENDS:
         known = ", ".join(["auto", *BACKENDS])
         raise ValueError(f"attend: unknown backend {backend!r}; one of {known}.")
-    chosen = BACKENDS[name]
-    return Output(
-        *chosen.attend(spec, query, key, value, at=at, rng=rng, probes=probes)
-    )
+    reason = BACKENDS[backend].supports(spec, shapes, platform, probes)
+    if reason is not None:
+        raise ValueError(
+            f"attend: backend {backend!r} refuses: {reason}; use backend='auto'."
+        )
+    return backend
+
+
+def heads_at_once(name: str, shapes: Shapes, platform: str | None = None) -> int:
+    """How many key heads a lifted call computes side by side; see the planner."""
+    if name != "blockwise":
+        return shapes.batch * shapes.key_heads
+    return planner.heads_at_once(shapes, platform or jax.default_backend())
+
+
+def preference(shapes: Shapes, platform: str) -> tuple[str, ...]:
+    """The backends from the fastest to the slowest; dense is last and refuses nothing.
+
+    Only on GPU is jax.nn asked first: there it may be a cuDNN kernel; on CPU it is the
+    dense computation without our skipping.
+    """
+    if platform == "gpu" and fused.is_kernel(shapes, platform):
+        return ("fused", "blockwise", "dense")
+    if shapes.t * shapes.s <= SMALL:
+        return ("dense",)
+    return ("blockwise", "dense")

@@ -1,0 +1,5 @@
+"""A fold over key blocks: O(T) memory, forward and backward, on every platform."""
+
+from attn.backends.blockwise.call import attend, supports
+
+__all__ = ["attend", "supports"]

@@ -1,0 +1,72 @@
+"""The fold over key tiles: output and log-sum-exp of one head."""
+
+from functools import reduce
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from attn.backends.blockwise.operands import Layout, Operands
+from attn.backends.blockwise.plan import Strips, Table, listed
+from attn.backends.blockwise.tile import State, Tile, close, lift, merge, zero
+
+
+def forward(layout: Layout, plan: Strips | Table, operands: Operands):
+    """Output [T, E] and log-sum-exp [T], in the accumulation dtype."""
+    fold = _strips if isinstance(plan, Strips) else _table
+    return fold(layout, plan, operands)
+
+
+def _strips(layout: Layout, plan: Strips, operands: Operands):
+    closed = [
+        close(_strip(layout, operands, (index * plan.rows, size), runs))
+        for index, (size, runs) in enumerate(strip_sizes(layout, plan))
+    ]
+    outputs, sums = zip(*closed, strict=True)
+    return jnp.concatenate(outputs), jnp.concatenate(sums)
+
+
+def strip_sizes(layout: Layout, plan: Strips):
+    """(number of queries, runs) of each strip."""
+    for index, runs in enumerate(plan.runs):
+        yield min(plan.rows, layout.t - index * plan.rows), runs
+
+
+def _strip(layout: Layout, operands: Operands, rows, runs) -> State:
+    tiles = [Tile(rows, (start, stop - start), m) for start, stop, m in runs]
+    states = [lift(layout, operands, tile) for tile in tiles]
+    if not states:
+        return zero(rows[1], operands.value.shape[-1], operands.value.dtype)
+    return reduce(merge, states)
+
+
+def _table(layout: Layout, plan: Table, operands: Operands):
+    width, dtype = operands.value.shape[-1], operands.value.dtype
+
+    def row(index):
+        order, full, kept = listed(plan, index)
+
+        def step(masked):
+            def visit(n, state):
+                cols = (order[n] * plan.cols, plan.cols)
+                tile = Tile((index * plan.rows, plan.rows), cols, masked)
+                return merge(state, lift(layout, operands, tile))
+
+            return visit
+
+        # Two loops: tiles that the mask does not touch do not pay for it.
+        state = blank(operands, zero(plan.rows, width, dtype))
+        state = jax.lax.fori_loop(0, full, step(False), state)
+        return close(jax.lax.fori_loop(full, kept, step(True), state))
+
+    outputs, sums = jax.lax.map(row, jnp.arange(len(plan.order)))
+    return outputs.reshape(-1, width)[: layout.t], sums.reshape(-1)[: layout.t]
+
+
+def blank(operands: Any, tree):
+    """Zeros that vary over the same mesh axes as the operands, inside shard_map."""
+    arrays = [
+        x for x in jax.tree.leaves(operands) if jnp.issubdtype(x.dtype, jnp.floating)
+    ]
+    nothing = sum(jnp.sum(x.ravel()[:0]) for x in arrays)
+    return jax.tree.map(lambda x: x + nothing.astype(x.dtype), tree)

@@ -1,0 +1,114 @@
+"""One tile of logits, and softmax of it as a monoid."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from attn import numerics
+from attn.backends.blockwise.operands import Layout, Operands, Span, cut, is_masked
+from attn.spec.logit import Identity
+from attn.spec.site import Site, whole
+
+
+class State(NamedTuple):
+    """Softmax over the keys seen so far, unfinished."""
+
+    output: jax.Array  # [T, E], sum of exp(logit - largest) * value
+    largest: jax.Array  # [T]
+    total: jax.Array  # [T], sum of exp(logit - largest)
+
+
+class Tile(NamedTuple):
+    """A rectangle of queries and keys; `valid` hides the padding behind the keys."""
+
+    rows: Span
+    cols: Span
+    masked: bool  # False where the mask allows every pair
+
+
+def zero(rows: int, width: int, dtype) -> State:
+    """The state of no keys."""
+    output, total = jnp.zeros((rows, width), dtype), jnp.zeros((rows,), dtype)
+    return State(output, jnp.full((rows,), -jnp.inf, dtype), total)
+
+
+def products(query: jax.Array, key: jax.Array) -> jax.Array:
+    """query @ key.T, [T, S]."""
+    return jnp.einsum("th,sh->ts", query, key)
+
+
+def shape_logits(layout: Layout, part: Operands, tile: Tile, raw: jax.Array, floats):
+    """Logits of raw products: pieces, then the mask.
+
+    Args:
+      layout: How leaves make pieces.
+      part: The operands cut to the tile.
+      tile: Where the tile lies.
+      raw: [T, S], the similarity.
+      floats: What to use in place of `part.floats`; for differentiation.
+
+    Returns:
+      [T, S], minus infinity where a pair is hidden.
+    """
+    pieces, mask, where = layout.unflatten(floats, part.others)
+    site, allowed = whole(where), None
+    if tile.masked:
+        allowed = permitted(layout, mask, site, tile)
+    if isinstance(pieces, Identity):
+        logits = raw
+    else:
+        if pieces.has_opaque() and allowed is not None:
+            # A user's function sees no hidden logit, whose derivative may be NaN.
+            raw = numerics.hide(raw, allowed, 0.0)
+            site = site.visible(allowed)
+        logits = pieces.apply(raw, site)
+    if part.bad is not None:
+        logits = logits + part.bad[None] if tile.masked else logits
+    return numerics.hide(logits, allowed, -jnp.inf)
+
+
+def permitted(layout: Layout, mask, site: Site, tile: Tile) -> jax.Array:
+    """Which pairs count: what the mask allows, and no padding."""
+    allowed = mask.allows(site) if is_masked(mask) else jnp.ones((1, 1), bool)
+    start, size = tile.cols
+    if isinstance(start, int) and start + size <= layout.s:
+        return allowed
+    return allowed & (start + jnp.arange(size) < layout.s)[None]
+
+
+def lift(layout: Layout, operands: Operands, tile: Tile) -> State:
+    """The state of one tile."""
+    part = cut(layout, operands, tile.rows, tile.cols)
+    raw = products(part.query, part.key)
+    logits = shape_logits(layout, part, tile, raw, part.floats)
+    largest = jnp.max(logits, axis=-1)
+    if part.bad is not None and not tile.masked:
+        # Every query sees every key: one NaN reaches all rows, at the cost of one sum.
+        largest = largest + jnp.sum(part.bad)
+    weights = jnp.exp(logits - numerics.finite_max(largest)[:, None])
+    total = jnp.sum(weights, axis=-1)
+    weights = dropped(layout, part, weights)
+    return State(weights @ part.value, largest, total)
+
+
+def dropped(layout: Layout, part: Operands, weights: jax.Array) -> jax.Array:
+    """Weights after dropout; the same draw whatever the tiling."""
+    if part.rng is None or layout.dropout.rate == 0:
+        return weights
+    site = whole(layout.unflatten(part.floats, part.others)[2])
+    return layout.dropout.apply(weights, part.rng, site)
+
+
+def merge(left: State, right: State) -> State:
+    """The state of two disjoint sets of keys."""
+    largest = jnp.maximum(left.largest, right.largest)
+    a, b = (jnp.exp(x.largest - numerics.finite_max(largest)) for x in (left, right))
+    output = left.output * a[:, None] + right.output * b[:, None]
+    return State(output, largest, left.total * a + right.total * b)
+
+
+def close(state: State) -> tuple[jax.Array, jax.Array]:
+    """Output [T, E] and log-sum-exp [T]; 0 and minus infinity without a key."""
+    output = state.output * numerics.safe_reciprocal(state.total)[:, None]
+    return output, state.largest + numerics.safe_log(state.total)

@@ -1,0 +1,1 @@
+"""How fast and how small: measured beside rivals in the same run."""
