@@ -1,5 +1,6 @@
 """Parents, file and overrides, laid over each other; faults are collected."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path as FilePath
 from typing import Any
@@ -83,7 +84,7 @@ class Layers:
             return
         value = value.strip()
         if value.startswith("*"):  # a glob; as YAML it would be an alias
-            value = f"{value!r}"
+            value = json.dumps(value)
         try:
             tree = read_tree(value, lambda _: at)
             faults: Iterable[Fault] = tree.faults

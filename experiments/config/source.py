@@ -69,7 +69,8 @@ class _Composer(yaml.SafeLoader):
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             raise _Refused(
-                "anchors and aliases (&name, *name) are not used; use `extends:`.",
+                "anchors and aliases (&name, *name) are not used; put a text in quotes,"
+                " or use `extends:`.",
                 event,
             )
         if event.tag is not None:
