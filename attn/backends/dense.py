@@ -1,5 +1,8 @@
 """The readable definition: one head, all logits at once. Everything works here."""
 
+import functools
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
@@ -7,8 +10,9 @@ from attn import numerics
 from attn.shapes import Shapes
 from attn.spec.attention import Attention
 from attn.spec.logit import Identity
-from attn.spec.mask import Everything
+from attn.spec.mask import Everything, Mask
 from attn.spec.normalizers import Normalizer
+from attn.spec.notation import parse
 from attn.spec.similarity import compare_shielded
 from attn.spec.site import At, Site, resolve, whole
 
@@ -100,13 +104,41 @@ def measure(
     site: Site,
 ) -> dict[str, jax.Array]:
     """The probes by name, of finished weights [T, S]."""
-    unknown = [name for name in probes if name not in PROBES]
-    if unknown:
-        raise ValueError(
-            f"attend: unknown probe `{unknown[0]}`; one of {', '.join(PROBES)}."
-        )
     shown = numerics.hide(logits, allowed, -jnp.inf)
-    return {name: PROBES[name](shown, weights, site) for name in probes}
+    return {name: probe(name)(shown, weights, site) for name in probes}
+
+
+def probe(name: str) -> Callable:
+    """The probe of a name: (logits, weights, site) -> array.
+
+    Raises:
+      ValueError: An unknown name, or `mass(...)` of what is no mask.
+    """
+    if name in PROBES:
+        return PROBES[name]
+    if (mask := mass_mask(name)) is not None:
+        return lambda logits, weights, site: mass(mask, weights, site)
+    raise ValueError(
+        f"attend: unknown probe `{name}`; one of {', '.join(PROBES)}, mass(MASK)."
+    )
+
+
+@functools.cache
+def mass_mask(name: str) -> Mask | None:
+    """The mask of the probe `mass(MASK)`, None for another probe."""
+    if not (name.startswith("mass(") and name.endswith(")")):
+        return None
+    mask = parse(name[len("mass(") : -1])
+    if not isinstance(mask, Mask):
+        raise ValueError(
+            f"attend: the probe `{name}` wants a mask, for example mass(first(4))."
+        )
+    return mask
+
+
+def mass(mask: Mask, weights: jax.Array, site: Site) -> jax.Array:
+    """How much weight lies on the keys that a mask allows, [T]."""
+    return jnp.sum(numerics.hide(weights, mask.allows(site), 0.0), axis=-1)
 
 
 def _entropy(logits: jax.Array, weights: jax.Array, site: Site) -> jax.Array:

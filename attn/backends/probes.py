@@ -1,6 +1,6 @@
 """What else a call may return, named by strings."""
 
-from attn.backends.dense import PROBES
+from attn.backends.dense import probe
 
 WHOLE = ("weights", "logits")  # arrays [T, S]: only where the caller asks for them
 
@@ -9,11 +9,9 @@ def check_probes(probes: str | tuple[str, ...]) -> tuple[str, ...]:
     """The names as a tuple.
 
     Raises:
-      ValueError: An unknown name.
+      ValueError: An unknown name, or `mass(...)` of what is no mask.
     """
     probes = (probes,) if isinstance(probes, str) else tuple(probes)
     for name in probes:
-        if name not in PROBES:
-            known = ", ".join(PROBES)
-            raise ValueError(f"attend: unknown probe `{name}`; one of {known}.")
+        probe(name)
     return probes

@@ -22,6 +22,7 @@ from attn.backends.blockwise.operands import (
     shield,
 )
 from attn.backends.blockwise.tile import Tile, dropped, permitted
+from attn.backends.dense import mass, mass_mask
 from attn.spec.attention import Attention
 from attn.spec.logit import Identity
 from attn.spec.normalizers import Softmax
@@ -102,6 +103,8 @@ class _Fold(NamedTuple):
     def sums(self) -> tuple[str, ...]:
         """The sums over keys that the probes need."""
         needed = {"entropy": ("weight", "weight_log"), "mean_distance": ("distance",)}
+        masses = {probe: (probe,) for probe in self.probes if mass_mask(probe)}
+        needed |= masses
         return tuple(name for probe in self.probes for name in needed.get(probe, ()))
 
     def lift(self, operands: Operands, bad_query, tile: Tile) -> State:
@@ -114,7 +117,7 @@ class _Fold(NamedTuple):
         weights, state = self.spec.normalizer.lift(logits, allowed)
         output = dropped(self.layout, part, weights) @ part.value
         shown = numerics.hide(logits, allowed, -jnp.inf)
-        sums = {name: SUMS[name](weights, site) for name in self.sums()}
+        sums = {name: _sum(name, weights, site) for name in self.sums()}
         return State(output, state, sums, Softmax().lift(shown)[1])
 
     def logits(self, part: Operands, tile: Tile):
@@ -147,7 +150,7 @@ class _Fold(NamedTuple):
     def finish(self, state: State) -> tuple[jax.Array, dict[str, jax.Array]]:
         """Output and probes of the whole fold."""
         gain = self.spec.normalizer.close(state.normalizer)
-        aux = {name: FINISH[name](state, gain) for name in self.probes}
+        aux = {name: _finish(name, state, gain) for name in self.probes}
         return state.output * gain[:, None], aux
 
 
@@ -170,6 +173,15 @@ SUMS = {
         weights * jnp.abs(site.distance).astype(weights.dtype), -1
     ),
 }
+
+
+def _sum(name, weights, site):
+    mask = mass_mask(name)
+    return SUMS[name](weights, site) if mask is None else mass(mask, weights, site)
+
+
+def _finish(name, state, gain):
+    return FINISH[name](state, gain) if name in FINISH else state.sums[name] * gain
 
 
 def _log_sum_exp(state, gain):
