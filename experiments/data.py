@@ -1,14 +1,19 @@
 """The task of a run, with the vocabulary and the text it began with."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 from experiments import storage, tasks
 from experiments.errors import UserError
 from experiments.run import Run
-from experiments.tasks.task import Task
-from experiments.tasks.vocabularies import UnknownCharacter, VocabularyError
+from experiments.tasks.task import Batch, Task
+from experiments.tasks.vocabularies import (
+    UnknownCharacter,
+    VocabularyError,
+    from_json,
+)
 
 NAME = "vocabulary.json"
 
@@ -44,13 +49,45 @@ def task_of(run: Run, *, keep: bool = False) -> Task:
     return task
 
 
+def without_text(run: Run) -> Task:
+    """The task of a run as far as its directory knows it: enough to write text.
+
+    The text itself may have gone, and reading it takes longer than a sample does.
+
+    Raises:
+      UserError: the record of the vocabulary is missing or damaged.
+    """
+    path = run.path / NAME
+    saved = _read(path)
+    try:
+        vocabulary = from_json(json.dumps(saved["vocabulary"]))
+    except VocabularyError as error:
+        raise _damaged(path, str(error)) from None
+    return Task(
+        vocabulary=vocabulary,
+        arrays={},
+        batch=_no_batch,
+        context=run.config.data.context,
+        validation_steps=0,
+        fingerprint=str(saved["fingerprint"]),
+        summary="a vocabulary without its text",
+        chance=math.log(vocabulary.size),
+    )
+
+
+def _no_batch(*_: Any) -> Batch:
+    raise AssertionError("a task without its text has no batches")
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(path, str(error)) from None
+    except FileNotFoundError:
+        raise _damaged(path, "it is missing") from None
+    except (OSError, ValueError, RecursionError):
+        raise _damaged(path, "it is not JSON") from None
     if not isinstance(record, dict) or {"fingerprint", "vocabulary"} - record.keys():
-        raise _damaged(path, "it lacks `fingerprint` or `vocabulary`.")
+        raise _damaged(path, "it lacks `fingerprint` or `vocabulary`")
     return record
 
 
@@ -69,6 +106,6 @@ def _changed(folder: Path) -> UserError:
 
 def _damaged(path: Path, why: str) -> UserError:
     return UserError(
-        f"{path}: damaged, {why.rstrip('.')}; restore it, or start over with"
+        f"{path}: {why.rstrip('.')}; restore it, or start over with"
         " `attn train --fresh`."
     )

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from experiments.errors import UserError
 from experiments.step import Apply, Inputs, Tree, stream
 
 SAMPLE_STREAM = 3  # beside those of step.py and of the tasks
@@ -138,7 +139,7 @@ def sample_text(
       The text, or None when halted.
 
     Raises:
-      ConfigError: the vocabulary cannot write the prompt.
+      UserError: the vocabulary cannot write the prompt.
     """
     wanted, vocabulary = setup.config.sample, setup.task.vocabulary
     tokens = encode_prompt(setup.config, vocabulary, prompt)
@@ -165,7 +166,8 @@ def encode_prompt(config: Any, vocabulary: Any, prompt: str | None) -> list[int]
     """The tokens of a prompt, by default the config's; at least one.
 
     Raises:
-      ConfigError: it is empty, or the vocabulary cannot write it.
+      UserError: it is empty, or the vocabulary cannot write it; a ConfigError if the
+        config's prompt is at fault.
     """
     text = config.sample.prompt if prompt is None else prompt
     try:
@@ -174,4 +176,6 @@ def encode_prompt(config: Any, vocabulary: Any, prompt: str | None) -> list[int]
         message = "expected at least one token to start from, got an empty text."
     except ValueError as error:
         message = " ".join(str(error).split())
+    if prompt is not None:
+        raise UserError(f"prompt: {message}")
     raise config.sample.fault("prompt", message)

@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments import process
 from experiments.checkpoint import Store
-from experiments.data import task_of
+from experiments.data import task_of, without_text
 from experiments.errors import UserError
 from experiments.evaluate import evaluate
 from experiments.generate import Drawing, sample_text
@@ -34,12 +34,13 @@ class Trained:
     step: int
 
 
-def load_trained(path: Path, which: str = "best") -> Trained:
+def load_trained(path: Path, which: str = "best", *, text: bool = True) -> Trained:
     """Loads a checkpoint of a run, every byte verified.
 
     Args:
       path: the run directory.
       which: best, last, or a step.
+      text: reads the text too, which a score needs and a sample does not.
 
     Raises:
       UserError: there is no such checkpoint, it is damaged, or the text has changed.
@@ -48,7 +49,7 @@ def load_trained(path: Path, which: str = "best") -> Trained:
     wanted = settings(run.config)
     process.prepare(wanted)
     process.start_jax(wanted)
-    setup = assemble(run.config, task_of(run))
+    setup = assemble(run.config, task_of(run) if text else without_text(run))
     store = Store(run.checkpoints)
     step = choose(store, which, path)
     state, notes = store.load(step, setup.shapes)
@@ -111,7 +112,7 @@ def write_text(
     """A text by the model; the same seed gives the same text.
 
     Raises:
-      ConfigError: the vocabulary cannot write the prompt.
+      UserError: the vocabulary cannot write the prompt.
     """
     setup = trained.setup
     if seed is not None:

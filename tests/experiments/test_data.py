@@ -5,7 +5,7 @@ import json
 import pytest
 
 from experiments.config import ConfigError, load
-from experiments.data import NAME, task_of
+from experiments.data import NAME, task_of, without_text
 from experiments.errors import UserError
 from experiments.run import Run
 
@@ -62,6 +62,20 @@ def test_a_missing_text_is_named(run):
         task_of(run)
 
 
+def test_a_sample_needs_no_text(run):
+    whole = task_of(run, keep=True)
+    song(run).unlink()
+    task = without_text(run)
+    assert task.vocabulary.to_json() == whole.vocabulary.to_json()
+    assert (task.fingerprint, task.context) == (whole.fingerprint, 7)
+
+
+def test_a_missing_record_is_named(run):
+    with pytest.raises(UserError, match=r"vocabulary\.json: it is missing; restore it"):
+        without_text(run)
+
+
+@pytest.mark.parametrize("read", [task_of, without_text])
 @pytest.mark.parametrize(
     "record",
     [
@@ -73,11 +87,11 @@ def test_a_missing_text_is_named(run):
         "\x00",
     ],
 )
-def test_a_damaged_record_is_named(run, record):
+def test_a_damaged_record_is_named(run, record, read):
     (run.path / NAME).write_text(record)
     with pytest.raises(UserError) as caught:
-        task_of(run)
+        read(run)
     text = str(caught.value)
-    assert text.startswith(f"{run.path / NAME}: damaged, ")
+    assert text.startswith(f"{run.path / NAME}: ")
     assert text.endswith("; restore it, or start over with `attn train --fresh`.")
     assert "\n" not in text

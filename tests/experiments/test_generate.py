@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.config import ConfigError, load
+from experiments.errors import UserError
 from experiments.generate import (
     TOKENS_PER_CALL,
     Drawing,
@@ -102,6 +103,10 @@ def test_it_halts_between_calls(setup):
     assert sample_text(setup, setup.start().params, halted=lambda: True) is None
 
 
-def test_an_empty_prompt_is_a_fault_of_the_config(setup):
+def test_an_empty_prompt_is_refused_where_it_was_written(setup):
+    vocabulary = setup.task.vocabulary
+    with pytest.raises(UserError, match=r"^prompt: expected at least one token"):
+        encode_prompt(setup.config, vocabulary, "")
+    config = load(None, ["sample.prompt=''"])
     with pytest.raises(ConfigError, match=r"sample\.prompt.*at least one token"):
-        encode_prompt(setup.config, setup.task.vocabulary, "")
+        encode_prompt(config, vocabulary, None)

@@ -131,6 +131,11 @@ def test_globs(folder, pattern, text):
     assert corpora.read(data(path=f"'{pattern}'")).text == text
 
 
+def test_a_glob_on_the_command_line_needs_no_quotes(folder):
+    (folder / "it's.txt").write_text("quoted")
+    assert corpora.read(data(path="*'s.txt")).text == "quoted"
+
+
 def test_a_name_that_looks_like_a_glob_is_a_name_first(folder):
     (folder / "[a].txt").write_text("brackets")
     assert corpora.read(data(path="'[a].txt'")).text == "brackets"
