@@ -26,9 +26,9 @@ class Stop:
         self.say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
         self._end = math.inf
 
-    def limit(self, budget: float | None) -> None:
-        """Sets the seconds from now after which to stop; None for no limit."""
-        self._end = math.inf if budget is None else time.monotonic() + budget
+    def limit(self, seconds: float) -> None:
+        """Sets the time from now after which to stop."""
+        self._end = time.monotonic() + seconds
 
     @property
     def requested(self) -> bool:

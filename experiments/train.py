@@ -45,9 +45,7 @@ def train(
       UserError: what a user can mend, in one line.
     """
     stop = stop or Stop()
-    trainer = Trainer(assemble(config, task), run, stop, Console(quiet=quiet))
-    stop.limit(trainer.setup.derived.budget)
-    return trainer.work()
+    return Trainer(assemble(config, task), run, stop, Console(quiet=quiet)).work()
 
 
 class Trainer:
@@ -70,6 +68,10 @@ class Trainer:
     def work(self) -> int:
         """Resumes or starts, and goes on to the end or until asked to stop."""
         self.course = self.begin()
+        devices = self.setup.training.mesh.devices
+        kind, count = devices.flat[0].device_kind, devices.size
+        parameters = self.setup.parameters
+        self.run.describe(devices=count, device_kind=kind, parameters=parameters)
         self.say_what()
         derived = self.setup.derived
         self.screen = Screen(
@@ -194,6 +196,9 @@ class Trainer:
             f"step {self.course.step:,}  loss {loss:.4f}  "
             f"(first loss after {since:.1f}s, compiling took {seconds:.1f}s)"
         )
+        budget = self.setup.derived.budget
+        if budget is not None:  # set only now: every session takes a step at least
+            self.stop.limit(budget - (time.monotonic() - self.began))
         timing = {"since_start": round(since, 3), "compile": round(seconds, 3)}
         self.events.note("first_loss", self.course.step, timing)
 

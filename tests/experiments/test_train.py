@@ -1,0 +1,243 @@
+"""The loop in one process: what it writes, when it stops, what it compiles."""
+
+import json
+import math
+from dataclasses import replace
+
+import jax
+import jax.monitoring
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+from rich.console import Console
+
+from experiments.checkpoint import CheckpointError, Store
+from experiments.config import load
+from experiments.config.resolve import resolve
+from experiments.config.schema import Config, Train
+from experiments.course import due_at, next_stop, saves_at
+from experiments.run import Run
+from experiments.setup import assemble
+from experiments.signals import Stop
+from experiments.train import Trainer, train
+from tests.experiments.relaxed import relaxed  # noqa: F401
+from tests.experiments.stub import Task
+from tests.experiments.worker import SMALL
+
+STEPS = 23
+SHORT = (f"train.duration={STEPS}steps", "sample.every=null", "optim.ema=null")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once():
+    """Configs that compute the same share their compiled functions."""
+    shared = {}
+    kept = {"train", "checkpoint", "log", "sample", "eval", "name", "notes", "tags"}
+
+    def assemble_once(config, task):
+        computes = config.model_dump_json(exclude=kept)
+        key = (computes, str(config.train.duration), config.sample, task.fingerprint)
+        found = shared.setdefault(key, None) or assemble(config, task)
+        shared[key] = found
+        return replace(found, config=config, derived=resolve(config), task=task)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("experiments.train.assemble", assemble_once)
+        yield
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALL)
+    return lambda *overrides: load(path, [*SHORT, *overrides])
+
+
+class StopAt(Stop):
+    """Asks to stop once it has been asked often enough."""
+
+    def __init__(self, asked: int):
+        super().__init__()
+        self.left = asked
+
+    @property
+    def requested(self) -> bool:
+        self.left -= 1
+        self.reason = "SIGTERM" if self.left < 0 else None
+        return self.left < 0
+
+
+def work(config, root, stop=None, task=None):
+    task = task or Task(config.data.batch, config.data.context)
+    with Run.begin(config, root) as run:
+        run.start_session()
+        return train(config, run, task, stop=stop, quiet=True), run
+
+
+def written(run):
+    """Everything that has to be equal."""
+    files = [run.path / name for name in ("metrics.jsonl", "result.json")]
+    return [file.read_bytes() for file in [*files, *sorted(run.samples.iterdir())]]
+
+
+def test_a_run_writes_what_is_due_and_only_that(config, tmp_path):
+    code, run = work(config("sample.every=10steps"), tmp_path)
+    assert code == 0
+    assert run.status == "done"
+    rows = run.metrics()
+    logged = [row["step"] for row in rows if "train/loss" in row]
+    assert logged == [1, *range(3, STEPS, 3), STEPS]
+    assert [row["step"] for row in rows if "val/loss" in row] == [10, 20, STEPS]
+    names = sorted(path.name for path in run.samples.iterdir())
+    assert names == [f"step_{step:08d}.txt" for step in (10, 20, STEPS)]
+    assert rows[-1]["val/perplexity"] == pytest.approx(math.exp(rows[-1]["val/loss"]))
+    bits = rows[-1]["val/loss"] / math.log(2)
+    assert rows[-1]["val/bpb"] == pytest.approx(bits)
+    result = json.loads((run.path / "result.json").read_text())
+    assert result["step"] == STEPS
+    assert result["val/loss"] == rows[-1]["val/loss"]
+    assert result["best/val_loss"] == min(
+        r["val/loss"] for r in rows if "val/loss" in r
+    )
+    clocks = ("time", "seconds", "step_ms")
+    assert not any(word in row for row in rows for word in clocks)
+
+
+def test_a_log_line_is_the_mean_since_the_last(config, tmp_path):
+    _, each = work(config("log.every=1steps"), tmp_path / "each")
+    _, some = work(config("log.every=5steps"), tmp_path / "some")
+    losses = {r["step"]: r["train/loss"] for r in each.metrics() if "train/loss" in r}
+    found = {r["step"]: r["train/loss"] for r in some.metrics() if "train/loss" in r}
+    assert found[10] == pytest.approx(np.mean([losses[s] for s in range(6, 11)]))
+    assert found[5] == pytest.approx(np.mean([losses[s] for s in range(2, 6)]))
+
+
+def test_a_run_stopped_again_and_again_writes_the_same_bytes(config, tmp_path):
+    """Also when it is stopped before and within an evaluation or a sample."""
+    settings = config("sample.every=10steps", "eval.batches=20", "optim.kind=sgd")
+    code, whole = work(settings, tmp_path / "whole")
+    assert code == 0
+    for asked in range(60):
+        code, run = work(settings, tmp_path / "cut", StopAt(3 + asked % 5))
+        if code == 0:
+            break
+        assert code == 75
+        assert run.status == "stopped"
+    assert asked > 4
+    assert written(run) == written(whole)
+
+
+def test_nothing_is_compiled_after_the_first_of_each_kind(config, tmp_path):
+    compiled = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda name, _, **__: compiled.append("backend_compile" in name)
+    )
+    task = Task(6, 11)
+    settings = config("sample.every=4steps", "eval.every=5steps")
+
+    class Watch(Stop):
+        """Counts compilations from the step at which each kind has happened once."""
+
+        before = None
+
+        @property
+        def requested(self) -> bool:
+            if self.before is None and trainer.course.step > 8:
+                self.before = sum(compiled)
+            return False
+
+    with Run.begin(settings, tmp_path) as run:
+        run.start_session()
+        stop = Watch()
+        trainer = Trainer(assemble(settings, task), run, stop, Console(quiet=True))
+        assert trainer.work() == 0
+    jax.monitoring.clear_event_listeners()
+    assert stop.before is not None
+    assert stop.before > 0
+    assert sum(compiled) == stop.before
+    calls = trainer.setup
+    for call in (calls.train_call, calls.eval_call, calls.generate_call):
+        assert call._cache_size() == 1
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(config, tmp_path, capsys):
+    settings = config("optim.lr=1e38", "optim.clip=null", "optim.kind=sgd")
+    with Run.begin(settings, tmp_path) as run:
+        run.start_session()
+        code = train(settings, run, Task(6, 11))
+    said = capsys.readouterr().out.splitlines()
+    assert code == 3
+    assert run.status == "diverged"
+    assert "not finite" in said[-1]
+    assert "optim.lr (now 1e+38)" in said[-1]
+    assert Store(run.checkpoints).steps() == []
+
+
+def test_parameters_that_are_not_finite_are_never_saved(config, tmp_path):
+    """The loss of a step is that of the parameters before it."""
+    overflow = ("optim.lr=3e38", "optim.clip=null", "optim.kind=sgd")
+    settings = config(*overflow, "checkpoint.every=1steps", "eval.every=20steps")
+    code, run = work(settings, tmp_path)
+    assert code == 3
+    assert run.status == "diverged"
+    for step in Store(run.checkpoints).steps():
+        arrays = [np.asarray(x) for x in jax.tree.leaves(load_state(run, step))]
+        assert all(np.isfinite(array).all() for array in arrays)
+
+
+def load_state(run, step):
+    path = Store(run.checkpoints).path(step).resolve()
+    return ocp.PyTreeCheckpointer().restore(path / "arrays")
+
+
+def test_the_budget_stops_and_resumes(config, tmp_path):
+    code, run = work(config("train.budget=0.001s"), tmp_path)
+    assert code == 75
+    assert Store(run.checkpoints).steps() == [1]
+    code, run = work(config(), tmp_path)
+    assert code == 0
+    _, whole = work(config(), tmp_path / "whole")
+    assert written(run) == written(whole)
+
+
+def test_a_damaged_checkpoint_costs_time_and_no_bytes(config, tmp_path, capsys):
+    _, whole = work(config(), tmp_path / "whole")
+    work(config(), tmp_path, StopAt(8))
+    with Run.begin(config(), tmp_path) as run:
+        store = Store(run.checkpoints)
+        assert len(store.steps()) > 1
+        (store.path(store.steps()[-1]) / "notes.json").write_text("{}")
+        run.start_session()
+        assert train(config(), run, Task(6, 11)) == 0
+    assert "notes.json` is missing or does not match" in capsys.readouterr().out
+    assert written(run) == written(whole)
+
+
+def test_without_a_readable_checkpoint_it_says_so(config, tmp_path):
+    work(config(), tmp_path, StopAt(4))
+    with Run.begin(config(), tmp_path) as run:
+        for notes in run.checkpoints.rglob("checksums.txt"):
+            notes.unlink()
+        with pytest.raises(
+            CheckpointError, match=r"no checkpoint can be read.*--fresh"
+        ):
+            train(config(), run, Task(6, 11), quiet=True)
+
+
+def test_another_text_is_refused(config, tmp_path):
+    work(config(), tmp_path, StopAt(4))
+    task = Task(6, 11)
+    task.fingerprint = "another"
+    with pytest.raises(CheckpointError, match="the text has changed"):
+        work(config(), tmp_path, task=task)
+
+
+def test_what_is_due():
+    derived = resolve(Config(train=Train(duration="100steps")))
+    assert due_at(1, derived) == ["log"]
+    assert due_at(5, derived) == []
+    assert due_at(100, derived) == ["log", "eval", "sample"]
+    assert next_stop(1, derived) == 10
+    assert next_stop(10, derived) == 20
+    assert next_stop(99, derived) == 100
+    assert [step for step in range(1, 101) if saves_at(step, derived)][:2] == [10, 20]
