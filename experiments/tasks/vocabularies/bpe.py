@@ -12,6 +12,8 @@ from experiments.tasks.vocabularies.vocabulary import Vocabulary, utf8
 DEFAULT_SIZE = 512
 SAMPLE = 1 << 21  # characters that are counted, about a second's work
 PIECES = 64  # places of the text the sample is taken from
+# Counting takes the square of a word's length: a genome, or Chinese, has no spaces.
+LONGEST = 512
 CHUNK = 1 << 16  # characters encoded at once, so that cores share a long text
 
 # The 256 bytes, each as one visible character; sorted, the order is always the same.
@@ -77,11 +79,16 @@ def _chunks(text: str) -> Iterator[str]:
 def _sample(text: str) -> Iterator[str]:
     """At most SAMPLE characters, from places spread evenly over the text."""
     if len(text) <= SAMPLE:
-        yield text
+        yield from _short(text)
         return
     for piece in range(PIECES):
         start = piece * (len(text) - SAMPLE // PIECES) // (PIECES - 1)
-        yield text[start : start + SAMPLE // PIECES]
+        yield from _short(text[start : start + SAMPLE // PIECES])
+
+
+def _short(text: str) -> Iterator[str]:
+    """A text cut into parts of at most LONGEST characters."""
+    return (text[i : i + LONGEST] for i in range(0, len(text), LONGEST))
 
 
 def fit(train: str, validation: str, size: int | None) -> BpeVocabulary:

@@ -1,6 +1,8 @@
 """Vocabularies: text to tokens and back, and what they cannot write."""
 
 import json
+import random
+import time
 
 import numpy as np
 import pytest
@@ -161,6 +163,14 @@ def test_merges_that_meet_in_one_piece_share_its_number():
     vocabulary = vocabularies.from_json(record)
     assert vocabulary.size == 256 + 3
     assert vocabulary.decode(vocabulary.encode("abc")) == "abc"
+
+
+def test_a_text_without_spaces_is_learned_quickly():
+    genome = "".join(random.Random(0).choices("acgt", k=200_000))
+    began = time.process_time()
+    vocabulary = made("bpe", genome, size=320)
+    assert vocabulary.decode(vocabulary.encode(genome)) == genome
+    assert time.process_time() - began < 20  # it was minutes
 
 
 @given(text=st.text("ab \n", max_size=211))
