@@ -77,7 +77,9 @@ def log_sum_exp(logits: jax.Array, allowed: jax.Array | None = None) -> jax.Arra
       [T]; minus infinity, with zero gradients, for a row without an allowed key.
     """
     logits = hide(logits, allowed, -jnp.inf)
-    largest = finite_max(jax.lax.stop_gradient(jnp.max(logits, axis=-1)))
+    largest = finite_max(
+        jax.lax.stop_gradient(jnp.max(logits, axis=-1, initial=-jnp.inf))
+    )
     total = jnp.sum(jnp.exp(logits - largest[:, None]), axis=-1)
     return safe_log(total) + largest
 
@@ -97,7 +99,7 @@ def entmax(logits: jax.Array, alpha: float) -> jax.Array:
       Peters et al. 2019, algorithm 1, arXiv 1905.05702.
     """
     scaled = logits * (alpha - 1.0)
-    largest = jnp.max(scaled, axis=-1, keepdims=True)
+    largest = jnp.max(scaled, axis=-1, keepdims=True, initial=-jnp.inf)
     scaled = scaled - finite_max(largest)
     power = 1.0 / (alpha - 1.0)
     weights_at = lambda low: jnp.maximum(scaled - low, 0.0) ** power  # noqa: E731

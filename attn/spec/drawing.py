@@ -25,10 +25,11 @@ def draw(mask: "Mask", t: int, s: int, at: At | None = None) -> str:
 
 def table(mask: "Mask", t: int, s: int, at: At | None = None) -> np.ndarray:
     """The mask's booleans [T, S]; of per-head arrays, head 0."""
+    mask = one_head(mask)
     mask.check(t, s)
     # NumPy in, NumPy out: a picture must not cost a compilation.
     site = jax.tree.map(np.asarray, whole(resolve(at, t, s, mask)))
-    return np.broadcast_to(np.asarray(one_head(mask).allows(site)), (t, s))
+    return np.broadcast_to(np.asarray(mask.allows(site)), (t, s))
 
 
 def one_head(piece: Piece) -> Any:

@@ -86,7 +86,9 @@ def as_leaf(value: Any) -> Any:
     dtypes = {"f": np.float32, "i": np.int32, "u": np.int32, "b": np.bool_}
     if array.dtype.kind not in dtypes:
         raise ValueError(f"expected a list of numbers of one shape, got {value!r}.")
-    return array.astype(dtypes[array.dtype.kind])
+    array = array.astype(dtypes[array.dtype.kind])
+    array.flags.writeable = False  # pieces are frozen
+    return array
 
 
 def same_value(one: Any, other: Any) -> bool:

@@ -41,7 +41,7 @@ class Mask(Piece):
         Returns:
           EMPTY or FULL only if that is certain, else SOME.
         """
-        if query_span is None or key_span is None or self._children:
+        if query_span is None or key_span is None or self._structure.children:
             return Cover.SOME  # unknown positions, or arrays that a trace may hold
         return self.decide(query_span, key_span)
 
@@ -62,6 +62,17 @@ class Mask(Piece):
     def __xor__(self, other):
         return _combine(Xor, self, other)
 
+    def __rand__(self, other):
+        return _combine(And, other, self)
+
+    __ror__ = __rxor__ = __rand__  # only ever reached to say what is wrong
+
+    def __bool__(self):
+        raise TypeError(
+            f"{self!r}: a mask has no truth value; combine masks by & | ^ ~, "
+            "not by and, or, not."
+        )
+
     def __invert__(self):
         return self.inner if isinstance(self, Not) else Not(self)
 
@@ -73,10 +84,13 @@ class Mask(Piece):
         return drawing.sketch(self)
 
 
-def _combine(operator, left: Mask, right: Any):
+def _combine(operator, left: Any, right: Any):
     """Applies an associative operator, nested to the left whatever the brackets."""
-    if not isinstance(right, Mask):
-        return NotImplemented
+    for side in (left, right):
+        if isinstance(side, type) and issubclass(side, Mask):
+            raise TypeError(f"`{side.name}` needs arguments; write {side.name}(...).")
+        if not isinstance(side, Mask):
+            return NotImplemented
     if isinstance(right, _Binary) and isinstance(right, operator):
         left, right = _combine(operator, left, right.left), right.right
     return operator(left, right)

@@ -82,7 +82,7 @@ class Softmax(Normalizer):
 
     def lift(self, logits, allowed=None):
         logits = numerics.hide(logits, allowed, -jnp.inf)
-        largest = jax.lax.stop_gradient(jnp.max(logits, axis=-1))
+        largest = jax.lax.stop_gradient(jnp.max(logits, axis=-1, initial=-jnp.inf))
         weights = jnp.exp(logits - numerics.finite_max(largest)[:, None])
         return weights, (largest, jnp.sum(weights, axis=-1))
 
@@ -216,7 +216,7 @@ class StickBreaking(Normalizer):
         kept = jax.nn.log_sigmoid(-logits)
         left = jax.lax.cumsum(kept, axis=1, reverse=True)
         later = jnp.pad(left[:, 1:], ((0, 0), (0, 1)))
-        return jnp.exp(jax.nn.log_sigmoid(logits) + later), (left[:, 0],)
+        return jnp.exp(jax.nn.log_sigmoid(logits) + later), (jnp.sum(kept, -1),)
 
     def merge(self, left, right):
         remains = jnp.exp(right[0])

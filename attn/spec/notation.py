@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import functools
 import inspect
 import operator
 from collections.abc import Callable, Mapping
@@ -88,6 +89,16 @@ def parse(text: str, names: Mapping[str, Any] | None = None) -> Any:
     """
     if not isinstance(text, str):
         raise NotationError(f"notation: expected a text, got {type(text).__name__}.")
+    return _known(text) if not names else _read(text, names)
+
+
+@functools.lru_cache(maxsize=256)
+def _known(text: str) -> Piece:
+    """Reading takes as long as a small attention, and a text means always the same."""
+    return _read(text, {})
+
+
+def _read(text: str, names: Mapping[str, Any]) -> Piece:
     text = " ".join(text.splitlines()).strip()
     if len(text) > LONGEST:
         raise NotationError(
@@ -96,7 +107,7 @@ def parse(text: str, names: Mapping[str, Any] | None = None) -> Any:
         )
     try:
         tree = ast.parse(text, mode="eval").body if text else ast.Tuple([])
-        return _finish(text, _Reader(text, {**WORDS, **(names or {})}).value(tree))
+        return _finish(text, _Reader(text, {**WORDS, **names}).value(tree))
     except NotationError:
         raise
     except SyntaxError as error:

@@ -176,13 +176,21 @@ def set_function(self: Any, function: Any, arrays: dict[str, Any]) -> None:
     """Puts a user's function and its arrays into a piece."""
     if not callable(function):
         raise ValueError(f"{self.name}: expected a function, got {function!r}.")
-    arrays = {
-        name: value if is_varying(value) else jnp.asarray(value)
-        for name, value in arrays.items()
-    }
+    arrays = {name: _argument(self.name, name, x) for name, x in arrays.items()}
     object.__setattr__(self, "function", function)
     object.__setattr__(self, "arrays", arrays)
     self.__post_init__()
+
+
+def _argument(piece_name: str, name: str, value: Any) -> Any:
+    if is_varying(value):
+        return value
+    try:
+        return jnp.asarray(value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{piece_name}: `{name}` must be an array or a number, got {value!r}."
+        ) from None
 
 
 def repr_function(self: Any) -> str:

@@ -11,7 +11,16 @@ from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
 import jax
 
-from attn.spec.field import Varying, as_leaf, cut, is_array, per_head, same_value, write
+from attn.spec.field import (
+    Varying,
+    as_leaf,
+    cut,
+    is_array,
+    is_varying,
+    per_head,
+    same_value,
+    write,
+)
 
 
 class Parameter(NamedTuple):
@@ -36,7 +45,7 @@ class Piece:
     reference: ClassVar[str] = ""
     positional: ClassVar[bool] = False
     indexed: ClassVar[dict[str, tuple[str, ...]]] = {}
-    _children: tuple[str, ...]
+    _structure: "Structure"
 
     def __post_init__(self):
         names = [field.name for field in dataclasses.fields(self)]  # pyright: ignore[reportArgumentType]
@@ -46,9 +55,8 @@ class Piece:
             except ValueError as error:
                 raise ValueError(f"{self.name}: `{name}`: {error}") from None
             object.__setattr__(self, name, value)
-        children = tuple(n for n in names if _is_child(getattr(self, n)))
-        object.__setattr__(self, "_children", children)
         self.validate()
+        object.__setattr__(self, "_structure", Structure.of(self, names))
 
     def validate(self) -> None:
         """Raises ValueError where a field's value makes no sense."""
@@ -65,7 +73,7 @@ class Piece:
 
     def pieces(self) -> dict[str, "Piece"]:
         """The pieces that this one is made of, by field."""
-        values = {name: getattr(self, name) for name in self._children}
+        values = {name: getattr(self, name) for name in self._structure.children}
         return {n: value for n, value in values.items() if isinstance(value, Piece)}
 
     def walk(self):
@@ -79,29 +87,21 @@ class Piece:
         return any(inner.positional for inner in self.walk())
 
     def check(self, t: int, s: int) -> None:
-        """Checks arrays indexed by query or key against T and S.
+        """Checks that arrays fit one head with T queries and S keys.
 
         Raises:
-          ValueError: An axis is neither the expected size nor 1.
+          ValueError: An axis is neither the expected size nor 1, or an array still has
+            its axis of heads or batch.
         """
-        sizes = {"query": ("T", t), "key": ("S", s)}
+        for leaf in jax.tree.leaves(self, is_leaf=is_varying):
+            if is_varying(leaf):
+                raise ValueError(
+                    f"attend: {leaf.word} arrays are for attend_heads; for one head "
+                    "give its own array."
+                )
         for inner in self.walk():
             for name, axes in inner.indexed.items():
-                array = getattr(inner, name)
-                letters = ", ".join(sizes[axis][0] for axis in axes)
-                if not is_array(array) or array.ndim != len(axes):
-                    got = getattr(array, "shape", array)
-                    raise ValueError(
-                        f"{inner.name}: `{name}` must be [{letters}], got {got}."
-                    )
-                for axis, size in zip(axes, array.shape, strict=True):
-                    letter, expected = sizes[axis]
-                    if size not in (1, expected):
-                        raise ValueError(
-                            f"{inner.name}: axis {letter} is {size} in `{name}` but "
-                            f"{expected} in `{axis}` (expected [{letters}], got "
-                            f"{tuple(array.shape)})."
-                        )
+                _check_axes(inner, name, axes, {"query": ("T", t), "key": ("S", s)})
 
     def narrow(self, rows: tuple[Any, int], cols: tuple[Any, int]):
         """The piece cut to a tile.
@@ -189,23 +189,81 @@ class Piece:
         return f"{self.name}({', '.join(arguments)})" if arguments else self.name
 
 
+def _check_axes(
+    piece: Piece,
+    name: str,
+    axes: tuple[str, ...],
+    sizes: dict[str, tuple[str, int]],
+) -> None:
+    """Checks an array indexed by query or key; `sizes` are letter and length."""
+    array = getattr(piece, name)
+    letters = ", ".join(sizes[axis][0] for axis in axes)
+    if not is_array(array) or array.ndim != len(axes):
+        raise ValueError(
+            f"{piece.name}: `{name}` must be [{letters}], got "
+            f"{getattr(array, 'shape', array)}; for several heads wrap it in per_head, "
+            "for a batch in per_batch."
+        )
+    for axis, size in zip(axes, array.shape, strict=True):
+        letter, expected = sizes[axis]
+        if size not in (1, expected):
+            raise ValueError(
+                f"{piece.name}: axis {letter} is {size} in `{name}` but {expected} in "
+                f"`{axis}` (expected [{letters}], got {tuple(array.shape)})."
+            )
+
+
+class Structure:
+    """Which fields of a piece are children, and the values of the others.
+
+    Made once, with its hash: every call of a jitted function asks for both.
+    """
+
+    __slots__ = ("_hash", "children", "static")
+
+    def __init__(self, children: tuple[str, ...], static: tuple[tuple[str, Any], ...]):
+        self.children, self.static = children, static
+        self._hash = hash((children, static))
+
+    @classmethod
+    def of(cls, piece: Piece, names: list[str]) -> "Structure":
+        """The structure of a piece's present field values."""
+        values = {name: getattr(piece, name) for name in names}
+        children = tuple(name for name in names if _is_child(values[name]))
+        static = [(name, values[name]) for name in names if name not in children]
+        for name, value in static:
+            try:
+                hash(value)
+            except TypeError:
+                raise ValueError(
+                    f"{piece.name}: `{name}` must be an array, a number or a word, "
+                    f"got {value!r}."
+                ) from None
+        return cls(children, tuple(static))
+
+    def __eq__(self, other):
+        return self is other or (
+            isinstance(other, Structure)
+            and self.children == other.children
+            and self.static == other.static
+        )
+
+    def __hash__(self):
+        return self._hash
+
+
 def _is_child(value: Any) -> bool:
     return is_array(value) or isinstance(value, (Piece, Varying, dict))
 
 
 def _flatten(self: Piece):
-    static = tuple(
-        (field.name, getattr(self, field.name))
-        for field in dataclasses.fields(self)  # pyright: ignore[reportArgumentType]
-        if field.name not in self._children
-    )
-    children = tuple(getattr(self, name) for name in self._children)
-    return children, (self._children, static)
+    structure, fields = self._structure, self.__dict__
+    return [fields[name] for name in structure.children], structure
 
 
 def _flatten_with_keys(self: Piece):
     children, structure = _flatten(self)
-    keys = map(jax.tree_util.GetAttrKey, self._children)
+    keys = map(jax.tree_util.GetAttrKey, structure.children)
     return tuple(zip(keys, children, strict=True)), structure
 
 
@@ -226,9 +284,8 @@ def piece(name: str, kind: str = "", *, kw_only: bool = False):
 
         def unflatten(structure, children):
             new = object.__new__(cls)
-            names, static = structure
-            new.__dict__.update(zip(names, children, strict=True))
-            new.__dict__.update(static, _children=names)
+            new.__dict__.update(zip(structure.children, children, strict=True))
+            new.__dict__.update(structure.static, _structure=structure)
             return new
 
         jax.tree_util.register_pytree_with_keys(

@@ -170,6 +170,15 @@ def test_a_row_without_a_key_is_exactly_zero(case):
         assert leaf.dtype == jax.dtypes.float0 or not np.asarray(leaf).any()
 
 
+@pytest.mark.parametrize("case", NORMALIZERS, ids=[c.name for c in NORMALIZERS])
+def test_no_keys_at_all_are_like_hidden_ones(case):
+    x, none = jnp.ones((3, 5)), jnp.ones((0, 5))
+    got = attend(case.piece(), x, none, none, probes=("log_sum_exp", "entropy"))
+    np.testing.assert_array_equal(got.value, np.zeros((3, 5)))
+    np.testing.assert_array_equal(got.aux["log_sum_exp"], np.full(3, -np.inf))
+    assert attend(case.piece(), none, x, x).value.shape == (0, 5)
+
+
 @pytest.mark.parametrize("case", MASKS, ids=[c.name for c in MASKS])
 def test_weights_are_zero_exactly_where_the_mask_hides(case):
     draw = Draw(7, 7)

@@ -211,6 +211,23 @@ def test_bad_arguments_are_refused_with_the_reason(make, message):
         make()
 
 
+def test_python_words_are_no_mask_operators():
+    """`a and b` would silently be `b`."""
+    for wrong in (
+        lambda: attn.causal and attn.segments,
+        lambda: attn.causal or attn.segments,
+        lambda: not attn.causal,
+    ):
+        with pytest.raises(TypeError, match="a mask has no truth value; combine masks"):
+            wrong()
+    for wrong in (lambda: attn.causal & attn.window, lambda: attn.window | attn.causal):
+        with pytest.raises(TypeError, match="`window` needs arguments; write window"):
+            wrong()
+    for wrong in (lambda: attn.causal & 3, lambda: True | attn.causal):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            wrong()
+
+
 @pytest.mark.parametrize(
     ("mask", "at", "message"),
     [

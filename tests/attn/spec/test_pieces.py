@@ -276,6 +276,9 @@ def test_alibi_takes_the_slopes_of_the_paper():
         (lambda: attn.dropout(rate="a"), "dropout: `rate` must be at least 0"),
         (lambda: attn.fn(None), "fn: expected a function, got None"),
         (lambda: attn.per_head(attn.per_batch([1.0])), "write per_batch(per_head(x))"),
+        (lambda: attn.softmax(sink={1}), "softmax: `sink` must be"),
+        (lambda: attn.rotary(width={}), "rotary: `width` must be"),
+        (lambda: attn.fn(len, by={1}), "fn: `by`"),
         (lambda: attn.per_head(3), "per_head: expected an array or a list, got 3"),
         (lambda: attn.Attention(mask=attn.alibi), "a logits piece; write logits=..."),
         (lambda: attn.Attention(mask="causal"), "for notation write attn.parse"),
@@ -312,6 +315,14 @@ def test_arrays_that_do_not_fit_the_call_are_refused(spec, message):
     x = jnp.ones((3, 2))
     with pytest.raises(ValueError, match=message):
         attn.attend(spec, x, x, x)
+
+
+def test_one_head_takes_no_arrays_of_several():
+    x = jnp.ones((3, 2))
+    with pytest.raises(
+        ValueError, match="per_head arrays are for attend_heads; for one"
+    ):
+        attn.attend(attn.scale(attn.per_head([1.0, 2.0])), x, x, x)
 
 
 def test_a_piece_of_a_user_needs_no_registration():
