@@ -13,6 +13,7 @@ from experiments.commands import (
     configs,
     doctor,
     exits,
+    explain,
     learn,
     listing,
     look,
@@ -29,6 +30,7 @@ VERBS = {
     "sample": (look.sample, 'attn sample tiny_lm --prompt "def main("'),
     "plot": (plot.plot, "attn plot tiny_lm --out loss.png"),
     "walkthrough": (learn.walkthrough, 'attn walkthrough "the cat sat on the mat"'),
+    "explain": (explain.explain, 'attn explain "causal & window(back=128)"'),
     "list": (listing.listing, "attn list masks"),
     "doctor": (doctor.doctor, "attn doctor"),
 }

@@ -35,7 +35,10 @@ def explain(error: BaseException) -> tuple[int, str]:
             " or compute a batch in parts with optim.accumulate."
         )
     what = f"{type(error).__name__}: {one_line(str(error))}"
-    return INTERNAL, f"Internal error, {what} Run again with --debug to see where."
+    return (
+        INTERNAL,
+        f"Internal error, {what.rstrip('.')}. Run again with --debug to see where.",
+    )
 
 
 def _usage(error: BaseException) -> str:

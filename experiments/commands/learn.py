@@ -1,4 +1,4 @@
-"""`attn walkthrough` and `attn explain`: see attention work, and see what would run."""
+"""`attn walkthrough`: see attention work."""
 
 from typing import Annotated
 

@@ -116,6 +116,17 @@ WRONG = [  # words, the line on stderr
         ["list", "zebra"],
         "attn list: nothing called `zebra`. Known: similarities, logits",
     ),
+    (["explain", "causl"], "notation: unknown name `causl`; did you mean `causal`?"),
+    (
+        ["explain", "--shape", "1x2"],
+        "attn explain: --shape expected 4 whole numbers such as 1x1024x8x64, got '1x2'.",
+    ),
+    (["explain", "--shape", "0x1x1x1"], "attn explain: --shape expected 4 whole num"),
+    (["explain", "--keys", "9"], "attn explain: --keys expected 2 whole numbers such"),
+    (
+        ["explain", "--keys", "9x3"],
+        "attn explain: key heads must divide heads, got 3 a",
+    ),
     (
         ["walkthrough", "--mask", "causl"],
         "notation: unknown name `causl`; did you mean `causal`?",
@@ -187,6 +198,21 @@ class TestFirstSteps:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         seconds = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
         assert seconds < 0.8  # of the processor; 0.3 s on an idle machine
+
+
+class TestExplain:
+    def test_one_runs_and_the_others_say_why_not(self, attn):
+        code, out, _ = attn("explain", "causal, softcap(50)", "--platform", "cpu")
+        assert code == 0
+        assert "causal" in out.splitlines()[0]
+        said = dict(line.split(maxsplit=1) for line in out.splitlines()[1:])
+        assert list(said.values()).count("runs") == 1
+        assert said["fused"].startswith("refuses: ")
+
+    def test_the_shape_decides(self, attn):
+        small = json.loads(attn("explain", "--shape", "1x64x1x8", "--json")[1])
+        large = json.loads(attn("explain", "--shape", "1x4096x1x64", "--json")[1])
+        assert small["backends"] != large["backends"]
 
 
 class TestConfig:

@@ -61,13 +61,13 @@ def raised(monkeypatch, capsys, error, *words):
         (
             ZeroDivisionError("a\nb"),
             1,
-            "Internal error, ZeroDivisionError: a b Run again with --debug to see "
+            "Internal error, ZeroDivisionError: a b. Run again with --debug to see "
             "where.\n",
         ),
         (
             TypeError("\x1b[31m"),
             1,
-            "Internal error, TypeError: \\x1b[31m Run again",
+            "Internal error, TypeError: \\x1b[31m. Run again",
         ),
     ],
 )
