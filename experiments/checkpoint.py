@@ -6,7 +6,6 @@ another name, flushed to the disk and renamed, so that a folder of that name is 
 whatever happens; a kill leaves at most a `.new-...` folder, removed at the next start.
 """
 
-import functools
 import hashlib
 import json
 import logging
@@ -20,21 +19,18 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.errors import UserError
+from experiments.arrays import (
+    CheckpointError,
+    Tree,
+    check_finite,
+    check_shapes,
+    flatten,
+    flatten_shapes,
+)
 from experiments.storage import sync
 
 PREFIX, NEW, OLD = "step_", ".new-", ".old-"
 NOTES, CHECKSUMS, ARRAYS = "notes.json", "checksums.txt", "arrays"
-
-Tree = Any  # a pytree of arrays
-
-
-class CheckpointError(UserError):
-    """A checkpoint that cannot be written or read, in one line."""
-
-
-class NotFinite(CheckpointError):
-    """Refused: a checkpoint of numbers that are not finite would spoil the run."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ class Store:
           CheckpointError: it cannot be written; those there before are untouched.
         """
         arrays = flatten(state)
-        _check_finite(arrays)
+        check_finite(arrays)
         path, new = self.path(step), self.folder / f"{NEW}{PREFIX}{step:08d}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +111,7 @@ class Store:
         path = self.path(step)
         verify(path)
         notes = self.notes(step)
-        _check_shapes(path, notes["arrays"], flatten_shapes(like))
+        check_shapes(path, notes["arrays"], flatten_shapes(like))
         found = _checkpointer().restore((path / ARRAYS).resolve())
         order = [
             found[name] if name in found else np.zeros(leaf.shape, leaf.dtype)
@@ -172,27 +168,6 @@ class Store:
             return self.notes(step).get("validation")
         except CheckpointError:
             return None
-
-
-def flatten(tree: Tree) -> dict[str, np.ndarray]:
-    """A pytree as host arrays under readable names, `params/blocks/0/mlp/up/kernel`."""
-    return {name: np.asarray(leaf) for name, leaf in flatten_shapes(tree).items()}
-
-
-def flatten_shapes(tree: Tree) -> dict[str, Any]:
-    """The leaves of a pytree under their names."""
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    named = functools.partial(jax.tree_util.keystr, simple=True, separator="/")
-    return {named(path): leaf for path, leaf in leaves}
-
-
-def digest(tree: Tree) -> str:
-    """SHA-256 of the names, dtypes, shapes and bytes of a pytree's arrays."""
-    total = hashlib.sha256()
-    for name, array in sorted(flatten(tree).items()):
-        total.update(f"{name}:{array.dtype}:{array.shape};".encode())
-        total.update(np.ascontiguousarray(array).tobytes())
-    return total.hexdigest()
 
 
 def verify(path: Path) -> None:
@@ -277,28 +252,6 @@ def _digest(file: Path) -> str:
             return hashlib.file_digest(content, "sha256").hexdigest()
     except OSError:
         return "unreadable"
-
-
-def _check_finite(arrays: dict[str, np.ndarray]) -> None:
-    for name, array in arrays.items():
-        if not np.issubdtype(array.dtype, np.integer) and not np.isfinite(array).all():
-            raise NotFinite(f"checkpoint: `{name}` is not finite; nothing was written.")
-
-
-def _check_shapes(path: Path, found: dict[str, Any], like: dict[str, Any]) -> None:
-    """Refuses arrays of another model or optimizer, naming the first difference."""
-    expected = {name: [str(x.dtype), list(x.shape)] for name, x in like.items()}
-    for name in sorted(expected.keys() | found.keys()):
-        want, got = expected.get(name, "nothing"), found.get(name, "nothing")
-        if want != got:
-            raise CheckpointError(
-                f"{path}: `{name}` expected {_said(want)}, got {_said(got)}; "
-                "the model or the optimizer has changed since it was written."
-            )
-
-
-def _said(shape: Any) -> str:
-    return shape if isinstance(shape, str) else f"{shape[0]} {tuple(shape[1])}"
 
 
 def _damaged(path: Path, name: str) -> str:

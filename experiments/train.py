@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from experiments.checkpoint import CheckpointError, NotFinite, Store, digest
+from experiments.arrays import CheckpointError, NotFinite, digest
+from experiments.checkpoint import Store
 from experiments.config import Config
 from experiments.course import Course, next_stop, saves_at
 from experiments.events import Diverged, Events

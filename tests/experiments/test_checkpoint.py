@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from experiments import checkpoint
-from experiments.checkpoint import CheckpointError, NotFinite, Store, digest
+from experiments.arrays import CheckpointError, NotFinite, digest
+from experiments.checkpoint import Store
 
 TREE = {
     "blocks": {0: {"kernel": np.arange(15.0, dtype=np.float32).reshape(3, 5)}},

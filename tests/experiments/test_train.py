@@ -11,7 +11,8 @@ import orbax.checkpoint as ocp
 import pytest
 from rich.console import Console
 
-from experiments.checkpoint import CheckpointError, Store
+from experiments.arrays import CheckpointError
+from experiments.checkpoint import Store
 from experiments.config import load
 from experiments.config.resolve import resolve
 from experiments.config.schema import Config, Train
