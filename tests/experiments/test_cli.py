@@ -119,7 +119,15 @@ WRONG = [  # words, the line on stderr
     (["explain", "causl"], "notation: unknown name `causl`; did you mean `causal`?"),
     (
         ["explain", "--shape", "1x2"],
-        "attn explain: --shape expected 4 whole numbers such as 1x1024x8x64, got '1x2'.",
+        "attn explain: --shape expected 4 whole numbers such as 1x1024x8x64, got '1x2'",
+    ),
+    (
+        ["explain", "--dtype", "float3"],
+        "attn explain: --dtype does not know `float3`. ",
+    ),
+    (
+        ["explain", "--platform", "cuda"],
+        "attn explain: --platform does not know `cuda`",
     ),
     (["explain", "--shape", "0x1x1x1"], "attn explain: --shape expected 4 whole num"),
     (["explain", "--keys", "9"], "attn explain: --keys expected 2 whole numbers such"),
