@@ -4,6 +4,8 @@ import dataclasses
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from attn.backends import blockwise, dense, fused, pallas, planner
 from attn.backends.planner import Tiling
@@ -67,6 +69,10 @@ def attend(
         refuses, with its reason.
     """
     spec = as_attention(spec)
+    # NumPy's float64 is no wish for float64: JAX decides, as it does under jit.
+    query, key, value = (
+        jnp.asarray(x) if isinstance(x, np.ndarray) else x for x in (query, key, value)
+    )
     shapes = check_head(query, key, value)
     spec.check(shapes.t, shapes.s)
     probes = check_probes(probes)

@@ -42,18 +42,18 @@ class LogLength(Logits):
     sequences; `by="learned"` is one number a head and starts at 0.43.
 
     Reference:
-      Nakanishi 2025, equation 3, arXiv 2501.19399 (scalable softmax).
+      Nakanishi 2025, section 3, arXiv 2501.19399 (scalable softmax).
     """
 
     by: Any = 1.0
     positional = True
-    reference: ClassVar[str] = "Nakanishi 2025, eq. 3, arXiv 2501.19399"
+    reference: ClassVar[str] = "Nakanishi 2025, section 3, arXiv 2501.19399"
 
     def validate(self):
         check_number(self, "by")
 
     def own_parameters(self, num_heads):
-        # 0.43 is where the paper's learned values settle (its section 3).
+        # 0.43 is what the paper's learned values settle at, as its authors report.
         return learned_scalar(self.by, "by", num_heads, 0.43)
 
     def apply(self, logits, site):
@@ -90,13 +90,13 @@ class Decay(Logits):
     gets the sum of the log gates after the key up to the query.
 
     Reference:
-      Lin et al. 2025, equation 5, arXiv 2503.02130 (forgetting transformer).
+      Lin et al. 2025, section 3, arXiv 2503.02130 (forgetting transformer).
     """
 
     query: Any
     key: Any
     indexed: ClassVar = {"query": ("query",), "key": ("key",)}
-    reference: ClassVar[str] = "Lin et al. 2025, eq. 5, arXiv 2503.02130"
+    reference: ClassVar[str] = "Lin et al. 2025, section 3, arXiv 2503.02130"
 
     def apply(self, logits, site):
         query = jnp.asarray(self.query, logits.dtype)[:, None]

@@ -127,7 +127,7 @@ class Segments(Mask):
     query segment == key segment, from `at=attn.at(segment=[T])`.
 
     Reference:
-      Krell et al. 2021, section 3.2.4, arXiv 2107.02027.
+      Krell et al. 2021, section 3.2, arXiv 2107.02027.
     """
 
     reference: ClassVar[str] = "Krell et al. 2021, section 3.2, arXiv 2107.02027"
@@ -176,7 +176,7 @@ class Chunked(Mask):
     query_pos // size == key_pos // size
 
     Reference:
-      Meta 2025, Llama 4 (chunked attention); Parmar et al. 2018, arXiv 1802.05751.
+      Parmar et al. 2018, section 3.2, arXiv 1802.05751; Meta 2025, Llama 4.
     """
 
     size: Any

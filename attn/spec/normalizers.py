@@ -136,11 +136,11 @@ class Sigmoid(Normalizer):
     number a head and starts at 0.
 
     Reference:
-      Ramapuram et al. 2024, equation 3, arXiv 2409.04431.
+      Ramapuram et al. 2024, arXiv 2409.04431.
     """
 
     bias: Any = 0.0
-    reference: ClassVar[str] = "Ramapuram et al. 2024, eq. 3, arXiv 2409.04431"
+    reference: ClassVar[str] = "Ramapuram et al. 2024, arXiv 2409.04431"
 
     def validate(self):
         _number_or(self, "bias")
@@ -171,7 +171,7 @@ class Relu2(Normalizer):
     max(logit, 0)^2 / (number of allowed keys)
 
     Reference:
-      Hua et al. 2022, equation 4, arXiv 2202.10447.
+      Hua et al. 2022, section 3.1, arXiv 2202.10447.
     """
 
     reference: ClassVar[str] = "Hua et al. 2022, section 3.1, arXiv 2202.10447"
@@ -201,11 +201,11 @@ class StickBreaking(Normalizer):
     storage order: the latest key chooses first.
 
     Reference:
-      Tan et al. 2024, equation 4, arXiv 2410.17980.
+      Tan et al. 2024, section 2, arXiv 2410.17980.
     """
 
     ordered = True
-    reference: ClassVar[str] = "Tan et al. 2024, eq. 4, arXiv 2410.17980"
+    reference: ClassVar[str] = "Tan et al. 2024, section 2, arXiv 2410.17980"
 
     def zero(self, rows, dtype):
         return (jnp.zeros((rows,), dtype),)

@@ -162,7 +162,7 @@ class L2(Similarity):
     -scale * |query - key|^2, with scale = 1 / sqrt(H) where it is None.
 
     Reference:
-      Kim et al. 2021, equation 9, arXiv 2006.04710 (L2 self-attention).
+      Kim et al. 2021, section 3.2, arXiv 2006.04710 (L2 self-attention).
     """
 
     scale: Any = None

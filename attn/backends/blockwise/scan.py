@@ -103,7 +103,7 @@ class _Fold(NamedTuple):
     def sums(self) -> tuple[str, ...]:
         """The sums over keys that the probes need."""
         needed = {"entropy": ("weight", "weight_log"), "mean_distance": ("distance",)}
-        masses = {probe: (probe,) for probe in self.probes if mass_mask(probe)}
+        masses = {x: (x,) for x in self.probes if mass_mask(x) is not None}
         needed |= masses
         return tuple(name for probe in self.probes for name in needed.get(probe, ()))
 

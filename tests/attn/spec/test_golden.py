@@ -41,6 +41,15 @@ def test_three_tokens_and_any_projections(seed):
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_numpy_arrays_are_welcome():
+    """NumPy makes float64 of everything; without x64 that is float32 to JAX."""
+    maps = np.random.default_rng(0).normal(size=(3, 3, 3))
+    query, key, value, expected = step_by_step(INPUT, *maps)
+    got = attn.attend("dot", query, key, value).value
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_equals_torch():
     torch = pytest.importorskip("torch")
     random = np.random.default_rng(3)
