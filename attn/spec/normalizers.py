@@ -128,8 +128,30 @@ class SoftmaxOne(Softmax):
     reference: ClassVar[str] = "Miller 2023, 'Attention is off by one'"
 
 
+class Pointwise(Normalizer):
+    """Base of the normalizers that weigh each pair on its own: nothing to carry."""
+
+    def bend(self, logits: jax.Array) -> jax.Array:
+        """Weights of logits, elementwise; 0 for minus infinity."""
+        raise NotImplementedError
+
+    def zero(self, rows, dtype):
+        return (jnp.zeros((rows,), dtype),)
+
+    def lift(self, logits, allowed=None):
+        weights = self.bend(numerics.hide(logits, allowed, -jnp.inf))
+        return weights, self.zero(logits.shape[0], logits.dtype)
+
+    def merge(self, left, right):
+        one = jnp.ones_like(left[0])
+        return left, one, one
+
+    def close(self, state):
+        return jnp.ones_like(state[0])
+
+
 @piece("sigmoid")
-class Sigmoid(Normalizer):
+class Sigmoid(Pointwise):
     """Each pair on its own: a sigmoid, with no sum over keys.
 
     sigmoid(logit + bias); the paper suggests bias = -log(S); `bias="learned"` is one
@@ -148,49 +170,26 @@ class Sigmoid(Normalizer):
     def own_parameters(self, num_heads):
         return learned_scalar(self.bias, "bias", num_heads, 0.0)
 
-    def zero(self, rows, dtype):
-        return (jnp.zeros((rows,), dtype),)
-
-    def lift(self, logits, allowed=None):
-        logits = numerics.hide(logits, allowed, -jnp.inf)
-        weights = jax.nn.sigmoid(logits + known(self, "bias", logits.dtype))
-        return weights, self.zero(logits.shape[0], logits.dtype)
-
-    def merge(self, left, right):
-        one = jnp.ones_like(left[0])
-        return left, one, one
-
-    def close(self, state):
-        return jnp.ones_like(state[0])
+    def bend(self, logits):
+        return jax.nn.sigmoid(logits + known(self, "bias", logits.dtype))
 
 
 @piece("relu2")
-class Relu2(Normalizer):
-    """Squared ReLU, averaged over the allowed keys.
+class Relu2(Pointwise):
+    """Squared ReLU: each pair on its own, with no sum over keys.
 
-    max(logit, 0)^2 / (number of allowed keys)
+    max(logit, 0)^2; how large a row is grows with its number of keys, so long rows want
+    `scale(...)` before it.
 
     Reference:
-      Hua et al. 2022, section 3.1, arXiv 2202.10447.
+      So et al. 2021 (Primer), section 3, arXiv 2109.08668; in attention: Hua et al.
+      2022, section 3.1, arXiv 2202.10447, who also divide by the length.
     """
 
     reference: ClassVar[str] = "Hua et al. 2022, section 3.1, arXiv 2202.10447"
 
-    def zero(self, rows, dtype):
-        return (jnp.zeros((rows,), dtype),)
-
-    def lift(self, logits, allowed=None):
-        shown = jnp.asarray(True) if allowed is None else allowed
-        count = jnp.broadcast_to(shown, logits.shape).sum(-1).astype(logits.dtype)
-        logits = numerics.hide(logits, allowed, -jnp.inf)
-        return jnp.square(jax.nn.relu(logits)), (count,)
-
-    def merge(self, left, right):
-        one = jnp.ones_like(left[0])
-        return (left[0] + right[0],), one, one
-
-    def close(self, state):
-        return numerics.safe_reciprocal(state[0])
+    def bend(self, logits):
+        return jnp.square(jax.nn.relu(logits))
 
 
 @piece("stick_breaking")

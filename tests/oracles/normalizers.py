@@ -32,7 +32,7 @@ def sigmoid(bias=0.0):
 def relu2():
     def weigh(logits, allowed):
         pairs = zip(logits, allowed, strict=True)
-        return [max(x, 0.0) ** 2 / sum(allowed) if ok else 0.0 for x, ok in pairs]
+        return [max(x, 0.0) ** 2 if ok else 0.0 for x, ok in pairs]
 
     return weigh
 
