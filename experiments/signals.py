@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 STOPPED = 75  # EX_TEMPFAIL: saved and resumable
+SHOW_CURSOR = b"\x1b[?25h"
 NAMES = {signal.SIGINT: "SIGINT", signal.SIGTERM: "SIGTERM"}
 
 
@@ -40,7 +41,7 @@ class Stop:
     def receive(self, number: int) -> None:
         """What a signal does; runs in the watching thread."""
         if self.reason in NAMES.values():
-            os._exit(128 + number)
+            leave(128 + number)
         self.reason = NAMES[signal.Signals(number)]
         if self.has_something_to_save:
             self.say(f"{self.reason}: saving the last step; once more leaves at once.")
@@ -48,8 +49,15 @@ class Stop:
         # A compilation may take minutes, and nothing has been computed that is not
         # on disk: every file is renamed into place, so leaving here is safe.
         self.say(f"{self.reason}: stopped before a new step was taken; resumable.")
-        sys.stdout.flush()
-        os._exit(STOPPED)
+        leave(STOPPED)
+
+
+def leave(code: int) -> None:
+    """Ends the process as it stands; only the terminal gets its cursor back."""
+    if os.isatty(1):
+        # Not through rich: the main thread may hold its lock, and waits for nobody.
+        os.write(1, SHOW_CURSOR)
+    os._exit(code)
 
 
 def install() -> Stop:

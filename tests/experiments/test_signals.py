@@ -1,5 +1,7 @@
 """SIGINT and SIGTERM in every phase of a run, as a process of its own."""
 
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from experiments.checkpoint import Store
-from experiments.signals import Stop
+from experiments.signals import SHOW_CURSOR, Stop
 
 WORKER = Path(__file__).parent / "worker.py"
 LONG = ("train.duration=100000steps", "log.every=100000steps", "sample.every=null")
@@ -74,6 +76,22 @@ def test_a_second_signal_leaves_at_once(tmp_path):
     process.send_signal(signal.SIGCONT)
     process.communicate(timeout=60)
     assert process.returncode in (128 + signal.SIGINT, 128 + signal.SIGTERM)
+
+
+def test_a_terminal_gets_its_cursor_back(tmp_path):
+    """The bar hides it, and a run stopped while it compiles has no time to tidy up."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, str(WORKER), str(tmp_path), *LONG]
+    process = subprocess.Popen(command, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while b"\x1b[?25l" not in shown:
+        shown += os.read(ours, 1000)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 75
+    shown += os.read(ours, 10_000)
+    os.close(ours)
+    assert shown.endswith(SHOW_CURSOR)
 
 
 def test_a_budget_ends():
