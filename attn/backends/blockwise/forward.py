@@ -59,7 +59,7 @@ def _table(layout: Layout, plan: Table, operands: Operands):
         state = jax.lax.fori_loop(0, full, step(False), state)
         return close(jax.lax.fori_loop(full, kept, step(True), state))
 
-    outputs, sums = jax.lax.map(row, jnp.arange(len(plan.order)))
+    outputs, sums = jax.lax.map(row, jnp.arange(len(plan.order), dtype=jnp.int32))
     return outputs.reshape(-1, width)[: layout.t], sums.reshape(-1)[: layout.t]
 
 

@@ -21,7 +21,7 @@ class Operands(NamedTuple):
     """The arrays, in the accumulation dtype where they are floating point.
 
     `floats` and `others` are the leaves of logits, mask and positions: those that get
-    gradients, and the rest. `bad` flags keys with NaN or infinity, `rng` is for dropout.
+    gradients, and the rest. `bad` flags keys with NaN or infinity; `rng` drops.
     """
 
     query: jax.Array  # [T, H]
@@ -152,7 +152,14 @@ def pad(layout: Layout, operands: Operands, rows: int, cols: int) -> Operands:
         return operands
 
     def widen(array, axes):
-        edges = [(0, extra[a] if n > 1 else 0) for a, n in zip(axes, array.shape)]
+        if not axes:
+            return array
+        if not axes:  # the same for every tile, a learned number for example
+            return array
+        edges = [
+            (0, extra[a] if n > 1 else 0)
+            for a, n in zip(axes, array.shape, strict=False)
+        ]
         edges += [(0, 0)] * (array.ndim - len(edges))
         return jnp.pad(array, edges)
 

@@ -81,11 +81,11 @@ class _Fold(NamedTuple):
                 )
                 return fold(operands, bad_query), None
 
-            columns = (jnp.arange(len(keep)), keep)
+            columns = (jnp.arange(len(keep), dtype=jnp.int32), keep)
             return jax.lax.scan(step, blank(operands, self.zero(operands)), columns)[0]
 
         one = lambda x: row(*x, operands, bad_query)  # noqa: E731
-        states = jax.lax.map(one, (jnp.arange(keep.shape[0]), keep))
+        states = jax.lax.map(one, (jnp.arange(keep.shape[0], dtype=jnp.int32), keep))
         return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), states)
 
     def spans(self, row, column):

@@ -118,12 +118,16 @@ def _table(layout, plan, operands, sums, tangents):
         start = blank(
             (operands, tangents), (jnp.zeros(shape, dtype), jnp.zeros(shape[:1], dtype))
         )
-        return jax.lax.scan(step, start, jnp.arange(plan.order.shape[1]))[0]
+        return jax.lax.scan(
+            step, start, jnp.arange(plan.order.shape[1], dtype=jnp.int32)
+        )[0]
 
     lists = jnp.asarray(plan.order), jnp.asarray(plan.kept)
 
     def one(inputs):
         return jax.checkpoint(row)((*inputs, operands, sums, tangents))
 
-    totals, moved = jax.lax.map(one, (jnp.arange(len(plan.order)), *lists))
+    totals, moved = jax.lax.map(
+        one, (jnp.arange(len(plan.order), dtype=jnp.int32), *lists)
+    )
     return totals.reshape(-1, totals.shape[-1]), moved.reshape(-1)

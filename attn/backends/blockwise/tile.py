@@ -74,7 +74,8 @@ def permitted(layout: Layout, mask, site: Site, tile: Tile) -> jax.Array:
     start, size = tile.cols
     if isinstance(start, int) and start + size <= layout.s:
         return allowed
-    return allowed & (start + jnp.arange(size) < layout.s)[None]
+    columns = jnp.asarray(start, jnp.int32) + jnp.arange(size, dtype=jnp.int32)
+    return allowed & (columns < layout.s)[None]
 
 
 def lift(layout: Layout, operands: Operands, tile: Tile) -> State:
