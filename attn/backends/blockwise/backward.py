@@ -161,8 +161,6 @@ def _grow(total, part, axis: int, cols: Span):
 
 def _add(total, part, begin):
     """Adds in place: a copy of the whole total per tile would cost the most."""
-    if not all(isinstance(index, int) for index in begin):
-        begin = [jnp.asarray(index, jnp.int32) for index in begin]  # int64 in x64
     begin = [jnp.asarray(x, jnp.int32) for x in begin]
     old = jax.lax.dynamic_slice(total, begin, part.shape)
     return jax.lax.dynamic_update_slice(total, old + part, begin)

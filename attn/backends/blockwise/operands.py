@@ -152,8 +152,6 @@ def pad(layout: Layout, operands: Operands, rows: int, cols: int) -> Operands:
         return operands
 
     def widen(array, axes):
-        if not axes:
-            return array
         if not axes:  # the same for every tile, a learned number for example
             return array
         edges = [
