@@ -1,6 +1,7 @@
 """Attention in JAX: pure pieces over one head, lifted by vmap."""
 
 from attn.backends.dispatch import Output, attend
+from attn.backends.explain import Explanation, explain
 from attn.heads import attend_heads, embed_positions, rotate_heads
 from attn.spec.attention import Attention, as_attention, dropout
 from attn.spec.field import per_batch, per_head
@@ -67,6 +68,7 @@ __all__ = [
     "At",
     "Attention",
     "Cover",
+    "Explanation",
     "NotationError",
     "Output",
     "Piece",
@@ -91,6 +93,7 @@ __all__ = [
     "embed_positions",
     "entmax",
     "everything",
+    "explain",
     "first",
     "fn",
     "global_tokens",

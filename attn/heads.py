@@ -105,79 +105,74 @@ def _lift(one: Callable, shared: Any, shapes: Shapes, step: int) -> Callable:
     leaves, structure = jax.tree.flatten(shared, is_leaf=is_varying)
     leaves = [_group(leaf, key_heads) for leaf in leaves]
     over_batch = [0 if isinstance(leaf, per_batch) else None for leaf in leaves]
+    loop = step < batch * key_heads
+    # In a loop heads come first, so that a step reads and keeps whole slices.
+    axes_of_arrays = (0, 0, 0) if loop else (1, 1, 1)
+    joined = (0, 0) if loop else (1, 0)
 
     def head(leaves, *arrays):
         return one(jax.tree.unflatten(structure, map(_bare, leaves)), *arrays)
 
-    def element(leaves, *arrays):
+    def element(leaves, rngs, *arrays):
         leaves = [x.value if isinstance(x, per_batch) else x for x in leaves]
         axes = [0 if isinstance(leaf, per_head) else None for leaf in leaves]
-        group = jax.vmap(head, in_axes=(axes, 0, 1, None, None), out_axes=(1, 0))
-        chunk = min(step, key_heads)
-        return _map(group, (axes, 0, 1, 1, 1), (1, 0), chunk)(leaves, *arrays)
+        group = jax.vmap(head, (axes, 0, axes_of_arrays[0], None, None), joined)
+        along = (axes, 0, *axes_of_arrays)
+        if loop:
+            return _loop(group, along, min(step, key_heads))(leaves, rngs, *arrays)
+        return jax.vmap(group, along, joined)(leaves, rngs, *arrays)
 
-    chunk = min(max(1, step // key_heads), batch)
-    return functools.partial(
-        _map(element, (over_batch, 0, 0, 0, 0), (0, 0), chunk), leaves
-    )
+    along = (over_batch, 0, 0, 0, 0)
+    chunk = max(1, step // key_heads)
+    whole = _loop(element, along, chunk) if loop else jax.vmap(element, along)
+
+    def lifted(rngs, query, key, value):
+        if not loop:
+            return whole(leaves, rngs, query, key, value)
+        query = jnp.moveaxis(query, 1, 3)
+        key, value = (jnp.moveaxis(x, 1, 2) for x in (key, value))
+        output, aux = whole(leaves, rngs, query, key, value)
+        return jnp.moveaxis(output, 3, 1), aux
+
+    return lifted
 
 
-def _map(one: Callable, in_axes: Any, out_axes: Any, chunk: int) -> Callable:
-    """`jax.vmap` in a loop of steps of `chunk`; an argument of axis None is shared."""
-    mapped = jax.vmap(one, in_axes, out_axes)
+def _loop(one: Callable, in_axes: Any, chunk: int) -> Callable:
+    """What `jax.vmap` computes, in a loop of steps of `chunk`; axes are 0 or None.
+
+    A step is written out, not vmapped: products of two axes run in parallel and take
+    their operands as they lie, where XLA:CPU transposes those of three.
+    """
 
     def run(*args):
-        size = _size(in_axes, args)
-        if chunk == size:
-            return mapped(*args)
-        leaves, axes, structure = _with_axes(in_axes, args)
-        moved = [
-            jnp.moveaxis(x, axis, 0).reshape(-1, chunk, *_without(x.shape, axis))
-            for x, axis in zip(leaves, axes, strict=True)
-            if axis is not None
-        ]
+        leaves, structure = jax.tree.flatten(args)
+        axes = []
+        for axis, arg in zip(in_axes, args, strict=True):
+            many = len(jax.tree.leaves(arg))
+            axes += axis if isinstance(axis, list) else [axis] * many
 
+        def pick(mapped):
+            mapped = iter(mapped)
+            pairs = zip(leaves, axes, strict=True)
+            whole = [x if axis is None else next(mapped) for x, axis in pairs]
+            return one(*jax.tree.unflatten(structure, whole))
+
+        # Kept between the passes: the step's own slices, which need no copy, and what
+        # backends name; not the slices of its heads.
+        @functools.partial(jax.checkpoint, policy=dispatch.keep, prevent_cse=False)
         def step(parts):
-            parts = iter(parts)
-            whole = [
-                x if axis is None else jnp.moveaxis(next(parts), 0, axis)
-                for x, axis in zip(leaves, axes, strict=True)
-            ]
-            return mapped(*jax.tree.unflatten(structure, whole))
+            outputs = [pick([x[i] for x in parts]) for i in range(chunk)]
+            return jax.tree.map(lambda *x: jnp.stack(x), *outputs)
 
-        outputs = jax.lax.map(step, moved)
-        return tuple(
-            jax.tree.map(lambda x, axis=axis: _join(x, axis), output)
-            for output, axis in zip(outputs, out_axes, strict=True)
+        mapped = [x for x, axis in zip(leaves, axes, strict=True) if axis is not None]
+        if len(mapped[0]) == chunk:
+            return step(mapped)
+        outputs = jax.lax.map(
+            step, [x.reshape(-1, chunk, *x.shape[1:]) for x in mapped]
         )
+        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), outputs)
 
     return run
-
-
-def _join(x: jax.Array, axis: int) -> jax.Array:
-    """[steps, ..., chunk, ...] with the chunk at `axis` to one axis there."""
-    x = jnp.moveaxis(x, 0, axis)
-    return x.reshape(*x.shape[:axis], -1, *x.shape[axis + 2 :])
-
-
-def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    return shape[:axis] + shape[axis + 1 :]
-
-
-def _with_axes(in_axes: Any, args: Any) -> tuple[list, list, Any]:
-    """The leaves of the arguments, their axes, and the structure."""
-    leaves, structure = jax.tree.flatten(args)
-    axes = []
-    for axis, arg in zip(in_axes, args, strict=True):
-        axes += axis if isinstance(axis, list) else [axis] * len(jax.tree.leaves(arg))
-    return leaves, axes, structure
-
-
-def _size(in_axes: Any, args: Any) -> int:
-    leaves, axes, _ = _with_axes(in_axes, args)
-    return next(
-        x.shape[axis] for x, axis in zip(leaves, axes, strict=True) if axis is not None
-    )
 
 
 def of_head(tree: Any, head: int) -> Any:

@@ -122,6 +122,10 @@ def choose(
     return backend
 
 
+# What a checkpoint around a lifted call should keep: enough to need no product twice.
+keep = jax.checkpoint_policies.save_only_these_names("attention.fold")
+
+
 def heads_at_once(name: str, shapes: Shapes, platform: str | None = None) -> int:
     """How many key heads a lifted call computes side by side; see the planner."""
     if name != "blockwise":

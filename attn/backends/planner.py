@@ -37,9 +37,11 @@ class Tiling:
 # strips of 128 at T <= 512 skip more of a causal triangle, above that 256 pay less
 # per product.
 SHORT, SHORT_STRIP = 512, 128
-# Pairs of query and key that the heads of one step may hold together. Below it heads
-# run side by side, above it their tiles push each other out of the cache.
+# Pairs of query and key that the heads of one step may hold together: below it heads
+# run in parallel, above it their tiles push each other out of the cache. Each head of
+# a step is code of its own, so its number is bounded for the compiler's sake.
 STEP_AREA = 1 << 21
+MOST_HEADS = 4
 
 
 def tiling(shapes: Shapes, platform: str) -> Tiling:
@@ -57,19 +59,15 @@ def heads_at_once(shapes: Shapes, platform: str) -> int:
       platform: "cpu", "gpu" or "tpu".
 
     Returns:
-      A number that divides key heads times batch, or all of them at once.
+      A number that divides key heads times batch; all of them means by `vmap`.
     """
     total = shapes.batch * shapes.key_heads
     if platform != "cpu":
         return total
     group = shapes.heads // shapes.key_heads
     most = max(1, STEP_AREA // max(1, group * shapes.t * shapes.s))
-    fits = [
-        n
-        for n in range(1, total + 1)
-        if n <= most and _divides(n, shapes.batch, shapes.key_heads)
-    ]
-    return max(fits)
+    sizes = range(1, min(most, MOST_HEADS, max(1, total - 1)) + 1)
+    return max(n for n in sizes if _divides(n, shapes.batch, shapes.key_heads))
 
 
 def _divides(n: int, batch: int, key_heads: int) -> bool:

@@ -6,9 +6,9 @@ import jax.numpy as jnp
 from attn import numerics
 from attn.backends import planner
 from attn.backends.blockwise import plan, scan
-from attn.backends.blockwise.operands import Operands, gather, is_masked, shield
-from attn.backends.blockwise.rule import fold
-from attn.backends.blockwise.similar import as_dot
+from attn.backends.blockwise.operands import gather, is_masked
+from attn.backends.blockwise.rule import Inputs, fold
+from attn.backends.blockwise.similar import PREPARE
 from attn.backends.planner import Tiling
 from attn.backends.probes import WHOLE
 from attn.shapes import Shapes
@@ -63,9 +63,8 @@ def attend(
         shapes = Shapes(t, s, h, e)
         tiling = planner.tiling(shapes, jax.default_backend())
     fast = isinstance(spec.normalizer, Softmax) and set(probes) <= {"log_sum_exp"}
-    dtype = numerics.accumulation_dtype(query.dtype)
-    if fast and (pair := as_dot_clean(spec, query, key, dtype)) is not None:
-        output, sums = _softmax(spec, pair, value, where, at, rng, tiling)
+    if fast and type(spec.similarity) in PREPARE:
+        output, sums = _softmax(spec, query, key, value, where, at, rng, tiling)
         aux = dict.fromkeys(probes, sums)
         return _sink(spec.normalizer, output, sums).astype(value.dtype), aux
     output, aux = scan.attend(
@@ -82,32 +81,27 @@ def attend(
     return output.astype(value.dtype), aux
 
 
-def as_dot_clean(spec: Attention, query: jax.Array, key: jax.Array, dtype):
-    """Query and key prepared for a plain dot product, with flags of bad rows."""
-    flags = (None, None)
-    if is_masked(spec.mask):
-        (query, bad_query), (key, bad_key) = shield(query, dtype), shield(key, dtype)
-        flags = bad_query, bad_key
-    pair = as_dot(spec.similarity, query.astype(dtype), key.astype(dtype))
-    return None if pair is None else (*pair, *flags)
-
-
-def _softmax(spec, pair, value, where, given, rng, tiling):
-    query, key, bad_query, bad_key = pair
-    dtype = query.dtype
-    value = value.astype(dtype)
-    if bad_key is not None:
-        value, bad_value = shield(value, dtype)
-        bad_key = bad_key + bad_value
+def _softmax(spec, query, key, value, where, given, rng, tiling):
+    """Output and log-sum-exp, by the fold with a rule of its own."""
+    dtype = numerics.accumulation_dtype(query.dtype)
     layout, floats, others = gather(spec, where, dtype)
-    operands = Operands(query, key, value, floats, others, bad_key, scan.raw_key(rng))
+    leaves, structure = jax.tree.flatten(spec.similarity)
+    query, key, value = (x.astype(dtype) for x in (query, key, value))
+    leaves = tuple(jnp.asarray(leaf, dtype) for leaf in leaves)
+
+    def prepare(inputs: Inputs):
+        query, key, value, flags = *inputs[:3], (None, None)
+        if is_masked(spec.mask):
+            (query, bad_query), (key, bad_key) = map(numerics.quarantine, (query, key))
+            value, bad_value = numerics.quarantine(value)
+            flags = bad_key + bad_value, bad_query
+        similarity = jax.tree.unflatten(structure, inputs.similarity)
+        query, key = PREPARE[type(similarity)](similarity, query, key)
+        return (query, key, value, inputs.floats), flags
+
+    inputs = Inputs(query, key, value, leaves, floats)
     tiles = plan.make(spec.mask, where, given, tiling)
-    output, sums = fold(layout, tiles, operands)
-    if bad_query is None:
-        return output, sums
-    seen = sums != -jnp.inf
-    output = output + jnp.where(seen, bad_query, 0.0)[:, None]
-    return output, sums + jnp.where(seen, bad_query, 0.0)
+    return fold(layout, tiles, prepare, inputs, (others, scan.raw_key(rng)))
 
 
 def _sink(normalizer: Softmax, output: jax.Array, sums: jax.Array) -> jax.Array:

@@ -13,8 +13,9 @@ from attn.backends.blockwise.tile import State, Tile, close, lift, merge, zero
 
 def forward(layout: Layout, plan: Strips | Table, operands: Operands):
     """Output [T, E] and log-sum-exp [T], in the accumulation dtype."""
-    fold = _strips if isinstance(plan, Strips) else _table
-    return fold(layout, plan, operands)
+    if isinstance(plan, Strips):
+        return _strips(layout, plan, operands)
+    return _table(layout, plan, operands)
 
 
 def _strips(layout: Layout, plan: Strips, operands: Operands):
@@ -68,5 +69,6 @@ def blank(operands: Any, tree):
     arrays = [
         x for x in jax.tree.leaves(operands) if jnp.issubdtype(x.dtype, jnp.floating)
     ]
-    nothing = sum(jnp.sum(x.ravel()[:0]) for x in arrays)
-    return jax.tree.map(lambda x: x + nothing.astype(x.dtype), tree)
+    nothing = [jnp.sum(x.ravel()[:0]) for x in arrays]
+    add = lambda x: reduce(lambda y, z: y + z.astype(y.dtype), nothing, x)  # noqa: E731
+    return jax.tree.map(add, tree)

@@ -12,11 +12,14 @@ so `solve` is the forward-mode pass, `transpose_solve` the explicit backward pas
 any nesting of them follow.
 """
 
+import dataclasses
 import functools
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 from jax.custom_derivatives import SymbolicZero
 
 from attn.backends.blockwise import backward as pull
@@ -26,47 +29,90 @@ from attn.backends.blockwise.plan import Strips, Table
 from attn.backends.blockwise.tangent import Primal, Tangents, finite_sums, tangent
 
 
-def fold(layout: Layout, plan: Strips | Table, operands: Operands):
+class Inputs(NamedTuple):
+    """What a call differentiates, as the caller gave it."""
+
+    query: jax.Array
+    key: jax.Array
+    value: jax.Array
+    similarity: tuple[jax.Array, ...]
+    floats: tuple[jax.Array, ...]
+
+
+# From inputs to (query, key, value, floats) for plain dot products, and NaN flags of
+# keys and queries. It runs inside of the rule, and again in the backward pass: what it
+# makes is as large as the inputs, and keeping it would double what a layer remembers.
+Prepare = Callable[[Inputs], tuple[tuple, tuple]]
+
+
+def fold(
+    layout: Layout, plan: Strips | Table, prepare: Prepare, inputs: Inputs, rest: tuple
+) -> Primal:
     """Softmax attention of one head, differentiable to any order.
+
+    Args:
+      layout: How leaves make pieces.
+      plan: Which tiles are visited.
+      prepare: From inputs to operands.
+      inputs: What is differentiated.
+      rest: The leaves that are not, and the random key or None.
 
     Returns:
       Output [T, E] and log-sum-exp [T] in the accumulation dtype.
     """
 
     @jax.custom_jvp
-    def core(query, key, value, floats, rest):
-        whole = _padded(layout, plan, Operands(query, key, value, floats, *rest))
-        return Primal(*forward(layout, plan, whole))
+    def core(inputs, rest):
+        floating, (bad_key, bad_query) = prepare(inputs)
+        plan, operands = _whole(layout, shape, floating, bad_key, rest)
+        output, sums = forward(layout, plan, operands)
+        if bad_query is not None:  # NaN, where the query sees any key at all
+            bad_query = jnp.where(sums == -jnp.inf, 0.0, bad_query)
+            output, sums = output + bad_query[:, None], sums + bad_query
+        return Primal(output, sums)
 
     @functools.partial(core.defjvp, symbolic_zeros=True)
     def rule(primals, tangents):
-        primal = core(*primals)
-        moved = Tangents(*tangents[:4])
-        if all(map(_is_zero, jax.tree.leaves(moved, is_leaf=_is_zero))):
+        primal = checkpoint_name(core(*primals), "attention.fold")
+        if all(map(_is_zero, jax.tree.leaves(tangents[0], is_leaf=_is_zero))):
             return primal, jax.tree.map(jnp.zeros_like, primal)
-        operands = Operands(*primals[:4], *primals[4])
-        return primal, _linear(layout, plan, operands, primal, moved)
+        inputs, rest = primals
+        moved = tangents[0]
+        return primal, _linear(layout, shape, prepare, inputs, rest, primal, moved)
 
-    rest = (operands.others, operands.bad, operands.rng)
-    return core(*operands[:4], rest)
+    # Arrays enter as arguments: a rule may not close over what is traced.
+    shape, tables = plan, None
+    if isinstance(plan, Table):
+        tables = plan.order, plan.full, plan.kept
+        shape = dataclasses.replace(plan, order=None, full=None, kept=None)
+    return core(inputs, (*rest, tables))
 
 
-def _padded(layout, plan, operands: Operands) -> Operands:
-    if isinstance(plan, Strips):
-        return operands
-    return pad(layout, operands, plan.rows, plan.cols)
+def _whole(layout, shape, floating, bad_key, rest):
+    """The plan with its tables, and the operands in whole tiles."""
+    others, rng, tables = rest
+    query, key, value, floats = floating
+    operands = Operands(query, key, value, floats, others, bad_key, rng)
+    if tables is None:
+        return shape, operands
+    order, full, kept = tables
+    plan = dataclasses.replace(shape, order=order, full=full, kept=kept)
+    return plan, pad(layout, operands, plan.rows, plan.cols)
 
 
 def _is_zero(x: Any) -> bool:
     return isinstance(x, SymbolicZero)
 
 
-def _linear(layout, plan, operands, primal, moved: Tangents) -> Primal:
+def _linear(layout, shape, prepare, inputs, rest, primal, moved) -> Primal:
     """The tangents of the outputs, with both directions given explicitly."""
     leaves, structure = jax.tree.flatten(moved, is_leaf=_is_zero)
     active = [not _is_zero(leaf) for leaf in leaves]
-    wanted = pull.Active(*jax.tree.unflatten(structure, active))
-    whole = _padded(layout, plan, operands)
+    wanted = jax.tree.unflatten(structure, active)
+    bend = any(wanted.similarity)
+    wanted = pull.Active(
+        wanted.query or bend, wanted.key or bend, wanted.value, wanted.floats
+    )
 
     def push(some):
         some = iter(some)
@@ -74,39 +120,47 @@ def _linear(layout, plan, operands, primal, moved: Tangents) -> Primal:
             next(some) if yes else jnp.zeros(zero.shape, zero.dtype)
             for yes, zero in zip(active, leaves, strict=True)
         ]
-        tangents = jax.tree.unflatten(structure, full)
-        widened = operands._replace(**tangents._asdict())
-        widened = _padded(layout, plan, widened)
-        return Primal(*tangent(layout, plan, whole, primal, Tangents(*widened[:4])))
+        change = jax.tree.unflatten(structure, full)
+        floating, change, flags = jax.jvp(prepare, (inputs,), (change,), has_aux=True)
+        _, widened = _whole(layout, shape, change, flags[0], rest)
+        plan, whole = _whole(layout, shape, floating, flags[0], rest)
+        tangents = Tangents(*widened[:4])
+        return Primal(*tangent(layout, plan, whole, primal, tangents))
 
     def back(cotangent: Primal):
+        floating, unprepare, flags = jax.vjp(prepare, inputs, has_aux=True)
         shift = jnp.sum(cotangent.output * primal.output, -1) - cotangent.sums
         saved = pull.Saved(finite_sums(primal.sums), shift, cotangent.output)
+        plan, whole = _whole(layout, shape, floating, flags[0], rest)
         if isinstance(plan, Table):
             saved = jax.tree.map(lambda x: _pad_rows(x, -layout.t % plan.rows), saved)
         totals = pull.backward(layout, plan, whole, saved, wanted)
-        totals = totals._replace(floats=_trim(totals.floats, operands.floats))
-        return [leaf for leaf in jax.tree.leaves(totals)]
+        cotangents = jax.tree.leaves(unprepare(_fill(totals, floating)))
+        return [x for x, yes in zip(cotangents, active, strict=True) if yes]
 
     some = [leaf for leaf, yes in zip(leaves, active, strict=True) if yes]
-    return _triangular(push, back, some, primal, operands)
+    return _triangular(push, back, some, primal, inputs)
+
+
+def _fill(totals, floating):
+    """Zeros where no cotangent was wanted, and no padding."""
+    blanks = jax.tree.map(jnp.zeros_like, floating)
+    leaves = jax.tree.leaves(tuple(totals), is_leaf=lambda x: x is None)
+    filled = [
+        zero if x is None else x[tuple(map(slice, zero.shape))]
+        for x, zero in zip(leaves, jax.tree.leaves(blanks), strict=True)
+    ]
+    return jax.tree.unflatten(jax.tree.structure(floating), filled)
 
 
 def _pad_rows(array: jax.Array, count: int) -> jax.Array:
     return jnp.pad(array, [(0, count)] + [(0, 0)] * (array.ndim - 1))
 
 
-def _trim(totals, floats):
-    return tuple(
-        None if total is None else total[tuple(map(slice, x.shape))]
-        for total, x in zip(totals, floats, strict=True)
-    )
-
-
-def _triangular(push, back, tangents, primal: Primal, operands) -> Primal:
+def _triangular(push, back, tangents, primal: Primal, inputs) -> Primal:
     """`push` of the tangents, whose transpose is `back`; see the module's docstring."""
     add = functools.partial(jax.tree.map, jnp.add)
-    fixed = _nothing([operands, primal])
+    fixed = _nothing([inputs, primal])
 
     # JAX asserts that a right side is linear in all its parts, zeros included. So each
     # part gets an empty piece of all of them added, which costs nothing.

@@ -73,8 +73,9 @@ class _Fold(NamedTuple):
         @jax.checkpoint
         def row(index, keep, operands, bad_query):
             def step(state, column):
-                tile = Tile(*self.spans(index, column[0]), True)
-                visit = lambda *x: self.merge(state, self.lift(*x, tile))  # noqa: E731
+                rows, cols = self.spans(index, column[0])
+                tile = Tile(rows, cols, True)
+                visit = lambda *x: self.merge(state, self.lift(x[0], x[1], tile))  # noqa: E731
                 skip = lambda *x: state  # noqa: E731
                 fold = jax.checkpoint(
                     lambda *x: jax.lax.cond(column[1], visit, skip, *x)

@@ -1,29 +1,17 @@
-"""Similarities as dot products of prepared vectors: prepared once, not per tile."""
+"""Similarities as dot products of prepared vectors: prepared once, not per tile.
+
+`PREPARE[type](similarity, query [T, H], key [S, H])` gives a new query and key whose
+plain dot product is the similarity; what is not in the table needs the scan.
+"""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from attn.spec.similarity import L2, Bilinear, Cosine, Dot, Similarity, unit
-
-
-def as_dot(
-    similarity: Similarity, query: jax.Array, key: jax.Array
-) -> tuple[jax.Array, jax.Array] | None:
-    """Query and key whose plain dot product is the similarity.
-
-    Args:
-      similarity: The piece.
-      query: [T, H] in the accumulation dtype.
-      key: [S, H].
-
-    Returns:
-      New query and key of one width, or None where no dot product will do.
-    """
-    prepare = PREPARE.get(type(similarity))
-    return None if prepare is None else prepare(similarity, query, key)
+from attn.spec.similarity import L2, Bilinear, Cosine, Dot, unit
 
 
 def _scale(given: Any, query: jax.Array) -> jax.Array:
@@ -55,4 +43,9 @@ def _l2(similarity, query, key):
     return jnp.concatenate(left, -1), jnp.concatenate(right, -1)
 
 
-PREPARE = {Dot: _dot, Cosine: _cosine, Bilinear: _bilinear, L2: _l2}
+PREPARE: dict[type, Callable] = {
+    Dot: _dot,
+    Cosine: _cosine,
+    Bilinear: _bilinear,
+    L2: _l2,
+}

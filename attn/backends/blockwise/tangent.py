@@ -64,7 +64,8 @@ def _push(layout, operands, sums, tangents, tile):
 
     primals = part.query, part.key, part.floats
     logits, dlogits = jax.jvp(shape, primals, (moved.query, moved.key, moved.floats))
-    sums = jax.lax.dynamic_slice_in_dim(finite_sums(sums), *tile.rows, 0)
+    start, size = tile.rows
+    sums = jax.lax.dynamic_slice_in_dim(finite_sums(sums), start, size, 0)
     weights = jnp.exp(logits - sums[:, None])
     change = weights * dlogits
     total = dropped(layout, part, change) @ part.value

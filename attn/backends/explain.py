@@ -1,0 +1,91 @@
+"""Who would run a spec, and why the others refuse: a table to print."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+
+from attn.backends.dispatch import BACKENDS, choose, heads_at_once
+from attn.backends.probes import check_probes
+from attn.shapes import Shapes, check_heads
+from attn.spec.attention import as_attention
+
+
+@dataclasses.dataclass(frozen=True)
+class Explanation:
+    """The answer of `explain`; `print` shows it as a table.
+
+    Attributes:
+      spec: What was asked about, in notation.
+      shapes: For which sizes.
+      platform: "cpu", "gpu" or "tpu".
+      runs: The backend that "auto" takes.
+      reasons: For each backend why it refuses, or None.
+      step: How many key heads run side by side.
+    """
+
+    spec: str
+    shapes: Shapes
+    platform: str
+    runs: str
+    reasons: dict[str, str | None]
+    step: int
+
+    def __str__(self) -> str:
+        size = self.shapes
+        width = max(map(len, self.reasons))
+        lines = [
+            self.spec,
+            f"B={size.batch} T={size.t} S={size.s} N={size.heads} K={size.key_heads} "
+            f"H={size.h} E={size.e} {np.dtype(size.dtype).name} on {self.platform}",
+        ]
+        for name, reason in self.reasons.items():
+            if name == self.runs:
+                word = f"runs, {self.step} key heads at a time"
+            else:
+                word = "could run" if reason is None else f"refuses: {reason}"
+            lines.append(f"  {name:{width}}  {word}")
+        return "\n".join(lines)
+
+
+def explain(
+    spec: Any,
+    query: Any,
+    key: Any = None,
+    value: Any = None,
+    *,
+    probes: str | tuple[str, ...] = (),
+    platform: str | None = None,
+) -> Explanation:
+    """Says which backend runs a lifted call, and why each other one refuses.
+
+    Args:
+      spec: An `Attention`, any piece, or notation.
+      query: [B, T, N, H], an array or a `jax.ShapeDtypeStruct`; or a `Shapes`.
+      key: [B, S, K, H]; None is the shape of `query`.
+      value: [B, S, K, E]; None is the shape of `key`.
+      probes: What else the call would return.
+      platform: "cpu", "gpu" or "tpu"; None is where JAX runs.
+
+    Returns:
+      An `Explanation`: its `runs` and `reasons`, and a table when printed.
+
+    Raises:
+      ValueError: Shapes that do not fit, or an unknown probe.
+    """
+    spec = as_attention(spec)
+    if isinstance(query, Shapes):
+        shapes = query
+    else:
+        key = query if key is None else key
+        shapes = check_heads(query, key, key if value is None else value, "explain")
+    platform = platform or jax.default_backend()
+    probes = check_probes(probes)
+    reasons = {
+        name: backend.supports(spec, shapes, platform, probes)
+        for name, backend in BACKENDS.items()
+    }
+    runs = choose(spec, shapes, probes=probes, platform=platform)
+    step = heads_at_once(runs, shapes, platform)
+    return Explanation(repr(spec), shapes, platform, runs, reasons, step)

@@ -1,0 +1,50 @@
+"""Memory is linear in the length, by XLA's own account of a compiled call."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import attn
+
+HEADS, WIDTH = 8, 64
+
+
+def _temporary(compute, length, backward, heads=HEADS):
+    x = jax.ShapeDtypeStruct((1, length, heads, WIDTH), jnp.float32)
+
+    def both(query, key, value, cotangent):
+        output, pull = jax.vjp(compute, query, key, value)
+        return output, pull(cotangent)
+
+    step, arrays = (both, [x] * 4) if backward else (compute, [x] * 3)
+    compiled = jax.jit(step).lower(*arrays).compile()
+    return compiled.memory_analysis().temp_size_in_bytes
+
+
+def _ours(spec, **options):
+    return lambda *x: attn.attend_heads(spec, *x, **options).value
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_memory_at_most_doubles_with_the_length(backward):
+    lengths = (1024, 2048, 4096)
+    sizes = [_temporary(_ours("causal"), n, backward) for n in lengths]
+    growth = [b / a for a, b in itertools.pairwise(sizes)]
+    assert max(growth) <= 2.1, f"{[x >> 20 for x in sizes]} MiB"
+
+
+@pytest.mark.parametrize(("backward", "share"), [(False, 8), (True, 6)])
+def test_memory_beside_jax_nn(backward, share):
+    theirs = lambda *x: jax.nn.dot_product_attention(*x, is_causal=True)  # noqa: E731
+    ours = _temporary(_ours("causal"), 4096, backward)
+    assert ours * share <= _temporary(theirs, 4096, backward)
+
+
+@pytest.mark.parametrize("spec", ["causal & window(back=255)", "causal & segments"])
+def test_sparse_masks_never_hold_all_pairs(spec):
+    length = 8192
+    at = attn.at(segment=jnp.arange(length) // 1024)
+    size = _temporary(_ours(spec, at=at), length, True, heads=1)
+    assert size < length * length  # bytes: a quarter of one float32 array [T, T]
