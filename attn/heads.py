@@ -106,9 +106,6 @@ def _lift(one: Callable, shared: Any, shapes: Shapes, step: int) -> Callable:
     leaves = [_group(leaf, key_heads) for leaf in leaves]
     over_batch = [0 if isinstance(leaf, per_batch) else None for leaf in leaves]
     loop = step < batch * key_heads
-    # In a loop heads come first, so that a step reads and keeps whole slices.
-    axes_of_arrays = (0, 0, 0) if loop else (1, 1, 1)
-    joined = (0, 0) if loop else (1, 0)
 
     def head(leaves, *arrays):
         return one(jax.tree.unflatten(structure, map(_bare, leaves)), *arrays)
@@ -116,25 +113,26 @@ def _lift(one: Callable, shared: Any, shapes: Shapes, step: int) -> Callable:
     def element(leaves, rngs, *arrays):
         leaves = [x.value if isinstance(x, per_batch) else x for x in leaves]
         axes = [0 if isinstance(leaf, per_head) else None for leaf in leaves]
-        group = jax.vmap(head, (axes, 0, axes_of_arrays[0], None, None), joined)
-        along = (axes, 0, *axes_of_arrays)
-        if loop:
-            return _loop(group, along, min(step, key_heads))(leaves, rngs, *arrays)
-        return jax.vmap(group, along, joined)(leaves, rngs, *arrays)
+        if not loop:
+            group = jax.vmap(head, (axes, 0, 1, None, None), (1, 0))
+            return jax.vmap(group, (axes, 0, 1, 1, 1), (1, 0))(leaves, rngs, *arrays)
+        # In a loop heads come first, one element at a time: a step reads whole slices,
+        # and no copy of the whole batch is ever made.
+        group = jax.vmap(head, (axes, 0, 0, None, None))
+        query, key, value = arrays
+        query, key, value = (
+            jnp.moveaxis(query, 0, 2),
+            jnp.moveaxis(key, 0, 1),
+            jnp.moveaxis(value, 0, 1),
+        )
+        run = _loop(group, (axes, 0, 0, 0, 0), min(step, key_heads))
+        output, aux = run(leaves, rngs, query, key, value)
+        return jnp.moveaxis(output, 2, 0), aux
 
     along = (over_batch, 0, 0, 0, 0)
     chunk = max(1, step // key_heads)
     whole = _loop(element, along, chunk) if loop else jax.vmap(element, along)
-
-    def lifted(rngs, query, key, value):
-        if not loop:
-            return whole(leaves, rngs, query, key, value)
-        query = jnp.moveaxis(query, 1, 3)
-        key, value = (jnp.moveaxis(x, 1, 2) for x in (key, value))
-        output, aux = whole(leaves, rngs, query, key, value)
-        return jnp.moveaxis(output, 3, 1), aux
-
-    return lifted
+    return functools.partial(whole, leaves)
 
 
 def _loop(one: Callable, in_axes: Any, chunk: int) -> Callable:
