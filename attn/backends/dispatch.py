@@ -22,8 +22,8 @@ BACKENDS = {
     "fused": fused,
     "pallas": pallas,
 }
-# Where all logits of a head fit in the cache a fold only adds overhead (2 CPU cores,
-# float32: at T = S = 128 dense is 1.1 times as fast, at 256 blockwise is).
+# Where all logits of a head fit in the cache a fold only adds overhead. The threshold
+# is reasoned, not measured: `experiments.bench.attention` is the place to do that.
 SMALL = 128 * 128
 
 
