@@ -167,7 +167,28 @@ def one_head(spec, query, key, value):
 def describe(spec, trace, words) -> list[Step]:
     """The steps of one head in words; pieces that do nothing are left out."""
     t, e = trace["output"].shape
-    rows = [
+    idle = {"logits": repr(spec.logits) == "identity"}
+    idle["mask"] = repr(spec.mask) == "everything"
+    idle["products"] = spec.similarity.name != "dot"
+    return [
+        Step(
+            title,
+            formula,
+            meaning,
+            f"[T={t}, E={e}]" if name == "output" else f"[T={t}, S={t}]",
+            np.asarray(trace[name]).astype(int if name == "mask" else float),
+            words,
+            None if name == "output" else words,
+            shaded=name in ("mask", "weights"),
+        )
+        for name, title, formula, meaning in captions(spec, trace)
+        if not idle.get(name)
+    ]
+
+
+def captions(spec, trace) -> list[tuple[str, str, str, str]]:
+    """Name, title, formula and meaning of each step inside a head."""
+    return [
         (
             "products",
             "Dot products",
@@ -199,23 +220,6 @@ def describe(spec, trace, words) -> list[Step]:
             "output[t] = sum over s of weights[t, s] * value[s]",
             "Each word takes from the others what its weights say.",
         ),
-    ]
-    idle = {"logits": repr(spec.logits) == "identity"}
-    idle["mask"] = repr(spec.mask) == "everything"
-    idle["products"] = spec.similarity.name != "dot"
-    return [
-        Step(
-            title,
-            formula,
-            meaning,
-            f"[T={t}, E={e}]" if name == "output" else f"[T={t}, S={t}]",
-            np.asarray(trace[name]).astype(int if name == "mask" else float),
-            words,
-            None if name == "output" else words,
-            shaded=name in ("mask", "weights"),
-        )
-        for name, title, formula, meaning in rows
-        if not idle.get(name)
     ]
 
 
