@@ -11,6 +11,7 @@ from jax import Array
 
 from experiments.errors import UserError
 from experiments.step import Apply, Inputs, Tree, stream
+from experiments.tasks.task import unlabelled
 
 SAMPLE_STREAM = 3  # beside those of step.py and of the tasks
 TOKENS_PER_CALL = 32  # so that a signal is heard within a fraction of a second
@@ -61,7 +62,8 @@ def make_generate_call(apply: Apply) -> Callable[..., Any]:
 
         def body(i, carry):
             window, filled, new = carry
-            logits = apply(params, inputs.constants, window[None], None)[0, filled - 1]
+            seen = unlabelled(window[None])
+            logits = apply(params, inputs.constants, seen, None)[0, filled - 1]
             logits = logits.astype(jnp.float32)
             token = draw(logits, jax.random.fold_in(rng, first + i), *numbers)
             is_full = filled == window.size

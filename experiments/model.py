@@ -1,4 +1,6 @@
-"""The model that a config describes."""
+"""The model that a config describes, and how it reads a batch."""
+
+from collections.abc import Mapping
 
 from flax import nnx
 from jax import Array
@@ -7,9 +9,19 @@ from attn.modules import Decoder, DecoderConfig
 from attn.modules.precision import Precision
 from attn.spec.notation import parse
 from experiments.config import Config
-from experiments.step import INIT_STREAM, stream
+from experiments.step import INIT_STREAM, Forward, stream
+from experiments.tasks.task import Batch
 
 NOTATION = ("position", "mask", "logits", "normalizer", "similarity")
+
+
+def read_tokens(model: Decoder, batch: Batch, rng: Array | None) -> Array:
+    """A decoder's logits [B, T, V] of the next token at each position."""
+    return model(batch.tokens, rng=rng)
+
+
+# What a kind of model reads of a batch; the loss compares its logits with the targets.
+FORWARD: Mapping[str, Forward] = {"decoder": read_tokens}
 
 
 def decoder_config(config: Config, vocabulary: int) -> DecoderConfig:

@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 
 from experiments.config import Config, Derived, resolve
 from experiments.generate import make_generate_call
-from experiments.model import build_model
+from experiments.model import FORWARD, build_model
 from experiments.optim import make_optimizer, make_schedule
 from experiments.step import (
     Apply,
@@ -88,14 +88,17 @@ def assemble(config: Config, task: Any) -> Setup:
     """
     derived = resolve(config)
     size, seed = task.vocabulary.size, np.uint32(config.seed)
-    apply, _, fixed = split(nnx.eval_shape(lambda: build_model(config, size)))
+    forward = FORWARD[config.model.kind]
+    model = nnx.eval_shape(lambda: build_model(config, size))
+    apply, _, fixed = split(model, forward)
     training = _training(config, derived, task, apply)
 
     def start(seed: Any) -> State:
-        return initial_state(training, split(build_model(config, size, seed))[1])
+        model = build_model(config, size, seed)
+        return initial_state(training, split(model, forward)[1])
 
     def constants() -> Tree:
-        return split(build_model(config, size))[2]
+        return split(build_model(config, size), forward)[2]
 
     placed = training.replicated
     if jax.tree.leaves(fixed):

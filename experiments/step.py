@@ -19,7 +19,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from experiments.optim import Schedule, average
 
 Tree = Any  # a pytree of arrays
-Apply = Callable[[Tree, Tree, Array, Array | None], Array]
+Forward = Callable[[Any, Any, Array | None], Array]  # (model, batch, rng) -> logits
+Apply = Callable[[Tree, Tree, Any, Array | None], Array]
 METRICS = ("loss", "grad_norm", "lr")
 SUMS = ("loss", "weight", "correct")
 INIT_STREAM, DROPOUT_STREAM = 0, 1  # keep the draws of one seed apart
@@ -69,7 +70,8 @@ class Training:
     """What a step is made of; everything here is static.
 
     Args:
-      apply: (params, constants, tokens [B, T], rng) -> logits [B, T, V].
+      apply: (params, constants, batch, rng) -> logits [..., V], one row for each of
+        the batch's targets.
       optimizer: optax transformation.
       schedule: step -> learning rate, for the record.
       batch: the task's (arrays, seed, split, step) -> Batch.
@@ -92,13 +94,13 @@ class Training:
         return NamedSharding(self.mesh, PartitionSpec())
 
 
-def split(model: nnx.Module) -> tuple[Apply, Tree, Tree]:
+def split(model: nnx.Module, forward: Forward) -> tuple[Apply, Tree, Tree]:
     """A module as a pure function, its parameters and its constants, nested dicts."""
     graph, params, constants = nnx.split(model, nnx.Param, ...)
 
-    def apply(params: Tree, constants: Tree, tokens: Array, rng: Array | None):
+    def apply(params: Tree, constants: Tree, batch: Any, rng: Array | None):
         state = nnx.merge_state(nnx.State(params), nnx.State(constants))
-        return nnx.merge(graph, state)(tokens, rng=rng)
+        return forward(nnx.merge(graph, state), batch, rng)
 
     return apply, nnx.to_pure_dict(params), nnx.to_pure_dict(constants)
 
@@ -135,7 +137,7 @@ def gradients(
     total = jnp.maximum(batch.weights.sum(), 1e-9)  # a batch may have no target
 
     def loss(params: Tree, part: Any, rng: Array) -> Array:
-        logits = training.apply(params, constants, part.tokens, rng)
+        logits = training.apply(params, constants, part, rng)
         return (cross_entropy(logits, part.targets) * part.weights).sum() / total
 
     if training.accumulate == 1:
@@ -230,7 +232,7 @@ def eval_step(
     """SUMS over one validation batch, each float32: nats, weights, right guesses."""
     batch = training.batch(inputs.data, inputs.seed, "validation", step)
     batch = _shard(training, batch)
-    logits = training.apply(params, inputs.constants, batch.tokens, None)
+    logits = training.apply(params, inputs.constants, batch, None)
     nats = cross_entropy(logits, batch.targets) * batch.weights
     right = (logits.argmax(-1) == batch.targets) * batch.weights
     sums = (nats.sum(), batch.weights.sum(), right.sum())

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
 from experiments.tasks.vocabularies import Vocabulary
@@ -26,15 +27,20 @@ class Batch:
 
     Args:
       tokens: [B, T] int32, what the model reads.
-      targets: [B, T] int32, the token wanted at each position.
-      weights: [B, T] float32, how much each target counts; 0 leaves it out.
-      slices: name to [B, T] bool, subsets to report apart.
+      targets: [B, T] int32, the token wanted at each position, or [B], the class.
+      weights: float32 like the targets, how much each counts; 0 leaves it out.
+      slices: name to bool like the targets, subsets to report apart.
     """
 
     tokens: Array
     targets: Array
     weights: Array
     slices: dict[str, Array] = field(default_factory=dict)
+
+
+def unlabelled(tokens: Array) -> Batch:
+    """A batch of which only the tokens mean anything, for a model that writes."""
+    return Batch(tokens, tokens, jnp.zeros(tokens.shape, jnp.float32))
 
 
 BatchFunction = Callable[[Any, Array | int, Split, Array | int], Batch]

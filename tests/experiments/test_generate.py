@@ -48,11 +48,12 @@ def test_frequencies_follow_the_softmax():
     np.testing.assert_allclose(found, expected, atol=4 * np.sqrt(0.25 / 4000))
 
 
-def counting(params, constants, tokens, rng):
+def counting(params, constants, batch, rng):
     """A model whose next token is 10 x (tokens it sees) + the last one's last digit.
 
     It sees what a causal model at each position sees: that position and those before.
     """
+    tokens = batch.tokens
     seen = jnp.arange(1, tokens.shape[1] + 1)[None]
     return jax.nn.one_hot((10 * seen + tokens % 10 + 1) % 97, 97) * 100
 

@@ -9,6 +9,7 @@ import pytest
 
 from experiments.config import load
 from experiments.evaluate import evaluate
+from experiments.model import FORWARD
 from experiments.setup import assemble, data_mesh
 from experiments.step import METRICS
 from tests.experiments.relaxed import relaxed  # noqa: F401
@@ -96,6 +97,30 @@ def test_parts_of_a_batch_sum_to_the_batch(config, setup):
     ):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
     assert whole[0, 0] != pytest.approx(run(setup, 1)[1][0, 0])
+
+
+def test_an_example_may_have_one_target(config, monkeypatch):
+    """Logits [B, V] against targets [B]: parts, sums and slices need no other code."""
+    last = lambda model, batch, rng: model(batch.tokens, rng=rng)[:, -1]  # noqa: E731
+    monkeypatch.setitem(FORWARD, "decoder", last)
+    task = Task(6, 11)
+    whole = task.batch
+
+    def ends(*where):
+        batch = whole(*where)
+        return batch._replace(
+            targets=batch.targets[:, -1], weights=batch.weights[:, -1]
+        )
+
+    task.batch = ends
+    plain = ("optim.kind=sgd", "optim.betas=[0.0, 0.0]", "optim.lr=0.1")
+    setups = [assemble(config(*plain, f"optim.accumulate={n}"), task) for n in (1, 3)]
+    np.testing.assert_allclose(*(run(each, 3)[1] for each in setups), rtol=2e-5)
+    setup = setups[0]
+    score = evaluate(
+        setup.eval_call, setup.start().params, setup.inputs, batches=2, most=setup.most
+    )
+    assert score.tokens == 2 * 6
 
 
 def test_dropout_is_for_training_only(config, setup):
