@@ -4,11 +4,13 @@ import fcntl
 import json
 import math
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 TEMPORARY = ".tmp"
+PAUSES = (0.01, 0.05)  # seconds; far longer than a reader looks at a lock
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -99,7 +101,7 @@ def take_lock(path: Path) -> BinaryIO:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         file = os.fdopen(descriptor, "r+b", buffering=0)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
         except BlockingIOError:
             holder = file.read(20).decode(errors="replace").strip()
             file.close()
@@ -110,6 +112,32 @@ def take_lock(path: Path) -> BinaryIO:
     file.truncate(0)
     file.write(f"{os.getpid()}\n".encode())
     return file
+
+
+def _lock(file: BinaryIO) -> None:
+    """Tries a few times: `is_locked` holds a shared lock for a moment."""
+    for pause in PAUSES:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(pause)
+    return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock; nothing is created or changed."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        # Shared, so that readers do not meet each other; given back by the close.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _still_there(file: BinaryIO, path: Path) -> bool:
