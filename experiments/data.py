@@ -67,7 +67,7 @@ def without_text(run: Run) -> Task:
         vocabulary=vocabulary,
         arrays={},
         batch=_no_batch,
-        context=run.config.data.context,
+        context=run.config.data.length,
         validation_steps=0,
         fingerprint=str(saved["fingerprint"]),
         summary="a vocabulary without its text",

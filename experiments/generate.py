@@ -152,7 +152,7 @@ def sample_text(
         setup.inputs,
         tokens,
         length=length or wanted.length,
-        context=setup.config.data.context,
+        context=setup.config.data.length,
         vocabulary=vocabulary.size,
         drawing=drawing,
     )

@@ -39,7 +39,7 @@ def decoder_config(config: Config, vocabulary: int) -> DecoderConfig:
         parameters=config.precision.parameters, compute=config.precision.compute
     )
     sizes = config.model.model_dump(exclude={"kind"})
-    context = config.data.context
+    context = config.data.length
     return DecoderConfig(
         **sizes, vocabulary=vocabulary, context=context, precision=precision
     )

@@ -70,7 +70,7 @@ def summary(config: "Config", runs: object) -> str:
     end = optim.lr * (1 if schedule.kind == "constant" else schedule.floor)
     lines = {
         "run": directory(config, str(runs)),
-        "length": f"{derived.steps:,} steps of {data.batch} x {data.context} tokens,"
+        "length": f"{derived.steps:,} steps of {data.batch} x {data.length} tokens,"
         f" {derived.tokens:,} tokens in all",
         "rate": f"{optim.kind}, {derived.warmup:,} steps up to {optim.lr:g},"
         f" {schedule.kind} to {end:g}",

@@ -68,6 +68,11 @@ Betas = Annotated[
     tuple[Rate, Rate],
     Says("a list of two numbers from 0 to below 1, such as [0.9, 0.95]"),
 ]
+Options = Annotated[
+    dict[str, Any],
+    BeforeValidator(lambda value: {} if value is None else value),
+    Says("options of the task by name, such as {length: 64}"),
+]
 Tags = Annotated[tuple[Name, ...], Says("a list of names, such as [tiny, baseline]")]
 
 
@@ -77,8 +82,13 @@ def notation(of: str, example: str) -> Any:
     return Annotated[str, Field(strict=True, min_length=1, max_length=LONGEST), says]
 
 
-def choice(table: Mapping[str, str]) -> Any:
-    """One name of a table; another one is told its nearest."""
+def choice(table: Mapping[str, str], listed: str = "") -> Any:
+    """One name of a table; another one is told its nearest.
+
+    Args:
+      table: the names.
+      listed: what to call a name of a long table, which `attn list` shows.
+    """
 
     def known(name: str) -> str:
         if name not in table:
@@ -86,7 +96,8 @@ def choice(table: Mapping[str, str]) -> Any:
             raise ValueError(f"Did you mean `{close}`?" if close in table else "")
         return name
 
-    says = Says("one of " + ", ".join(table))
+    every = "one of " + ", ".join(table)
+    says = Says(f"a {listed} (see `attn list {listed}s`)" if listed else every)
     return Annotated[str, Field(strict=True), AfterValidator(known), says]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from experiments.config.complete import complete
 from experiments.config.errors import ConfigError, Fault
 from experiments.config.layers import Layers
 from experiments.config.origin import Origins, Path
@@ -48,8 +49,10 @@ def _validated(layers: Layers) -> Config:
             more = f"{len(errors) - MOST_FAULTS} more faults; mend these first."
             found.append(Fault(more, order=(layers.count, 0)))
         raise ConfigError([*layers.faults, *found]) from None
+    config, wrong = complete(config, layers.origins)
     _attach(config, layers.origins)
-    if faults := [*layers.faults, *(() if layers.faults else check(config))]:
+    faults = [*layers.faults, *wrong]
+    if faults := faults or check(config):
         raise ConfigError(faults)
     return config
 

@@ -14,7 +14,15 @@ NORMS = {
     "rms": "RMSNorm: root mean square only",
 }
 MODELS = {"decoder": "causal language model: embedding, blocks, head"}
-TASKS = {"text": "next-token prediction on text"}
+TASKS = {
+    "text": "next-token prediction on text",
+    "induction": "a block of symbols again and again: what followed last time?",
+}
+PRESETS = {
+    "tiny": "seconds to minutes on two cores",
+    "small": "minutes on a small GPU",
+    "paper": "the sizes of a publication, for a large GPU",
+}
 SOURCES = {
     "stdlib": "the Python standard library's own source text; always there",
     "tinyshakespeare": "40,000 lines of Shakespeare; downloaded once",

@@ -54,6 +54,11 @@ def expected(path: Path) -> str | None:
         return f"keys of its own indented below it, such as `{key}: ...`"
     if isinstance(path[-1], int):  # one of a list: its kind stands inside
         return _says(get_args(field.annotation))
+    return words_of(field)
+
+
+def words_of(field: FieldInfo) -> str | None:
+    """The words for what belongs in a field."""
     words = _says([*field.metadata, field.annotation])
     return f"{words}, or null" if type(None) in get_args(field.annotation) else words
 
@@ -105,9 +110,11 @@ def _quoted(*path: str) -> str:
     return f"`{dotted(path)}`"
 
 
-def wrong_value(path: Path, got: object, reason: str = "") -> str:
+def wrong_value(
+    path: Path, got: object, reason: str = "", words: str | None = None
+) -> str:
     """`expected a number above 0, got -1`, with the remedy that fits."""
-    words = expected(path) or "something else"
+    words = words or expected(path) or "something else"
     text = f"expected {words}, got {show(got)}"
     if reason.endswith("?"):
         return f"{text}. {reason}"

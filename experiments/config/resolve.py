@@ -51,7 +51,7 @@ class Derived:
 def resolve(config: Config) -> Derived:
     """The numbers that follow from a config that passed `check`."""
     model, data, schedule = config.model, config.data, config.optim.schedule
-    per_step = data.batch * data.context
+    per_step = data.batch * data.length
     steps = config.train.duration.steps(per_step)
 
     def count(duration: Duration | None) -> int | None:

@@ -16,6 +16,7 @@ from experiments.config.fields import (
     Fraction,
     Name,
     NotNegative,
+    Options,
     Path,
     Positive,
     Rate,
@@ -118,15 +119,27 @@ class Precision(Section):
 class Data(Section):
     """What is learned."""
 
-    kind: choice(names.TASKS) = says("text", "task")
+    kind: choice(names.TASKS, "task") = says("text", "what has to be learned")
+    preset: choice(names.PRESETS) | None = says(
+        None, "options to start from (null: tiny); text has none", inert=True
+    )
+    options: Options = says({}, "options of the task; see `attn list tasks`")
     source: choice(names.SOURCES) = says("stdlib", "which text; `path` overrules it")
     path: Path | None = says(None, "your own text: a file, a folder or a glob")
     url: Text | None = says(None, "where tinyshakespeare is downloaded from")
     vocabulary: choice(names.VOCABULARIES) = says("byte", "what a token is")
     vocabulary_size: Count | None = says(None, "number of tokens; bpe only")
-    context: Count = says(128, "tokens of one example")
+    context: Count | None = says(
+        None, "tokens of one example (null: as the task needs; text 128)"
+    )
     batch: Count = says(16, "examples of one optimizer step")
     validation: Fraction = says(0.1, "share of the text kept for validation")
+
+    @property
+    def length(self) -> int:
+        """T, tokens of one example; a config that was loaded knows it."""
+        assert self.context is not None
+        return self.context
 
 
 class Schedule(Section):
@@ -180,7 +193,7 @@ class Sample(Section):
         "25%", "time between samples (null: none)"
     )
     length: Count = says(200, "tokens of a sample")
-    prompt: Text = says("\n", "text to start from")
+    prompt: Text | None = says(None, "text to start from (null: the task's own)")
     temperature: NotNegative = says(0.8, "0 takes the likeliest token")
     top_k: Count | None = says(None, "draw among the k likeliest (null: all)")
 

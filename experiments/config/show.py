@@ -5,9 +5,10 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from experiments import tasks
 from experiments.config.errors import ConfigError
 from experiments.config.origin import Origin, Path
-from experiments.config.paths import expected, fields
+from experiments.config.paths import expected, fields, words_of
 from experiments.config.schema import Config
 from experiments.config.source import read_tree
 
@@ -41,13 +42,16 @@ def place(config: Config, path: Path) -> str:
 
 def meaning(config: Config, path: Path) -> str:
     """What a key means, and what it may be."""
+    if path[:2] == ("data", "options") and path[2:]:
+        field = tasks.declared(config.data.kind).knobs.model_fields[path[2]]
+        return f"{field.description}; {words_of(field)}"
     return f"{fields()[path].description}; {expected(path)}"
 
 
 def _lines(data: dict[str, Any], at: Path) -> Iterator[tuple[Path, str]]:
     for key, value in data.items():
         indent = "  " * len(at)
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield (*at, key), f"{indent}{key}:"
             yield from _lines(value, (*at, key))
         else:
@@ -80,6 +84,8 @@ def config_hash(config: Config) -> str:
         for each in sections:
             inner = inner[each]
         del inner[key]
+    if not data["data"]["options"]:  # so that the runs on text keep their names
+        del data["data"]["options"]
     text = json.dumps(data, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -97,9 +103,9 @@ def differences(one: Config, other: Config) -> list[str]:
     """The fields in which two configs differ, `optim.lr: 0.001 -> 0.01`."""
     first, second = _flat(one), _flat(other)
     return [
-        f"{key}: {_scalar(first[key])} -> {_scalar(second[key])}"
-        for key in first
-        if first[key] != second[key]
+        f"{key}: {_scalar(first.get(key))} -> {_scalar(second.get(key))}"
+        for key in first | second
+        if first.get(key) != second.get(key)
     ]
 
 

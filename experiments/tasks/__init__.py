@@ -1,8 +1,8 @@
 """What is learned: a task is a pure function (seed, split, step) -> batch.
 
-A new task is a file here, named as in a config, with one function
+A new task is a file here, named as in a config, with its declaration
 
-    build(config, *, vocabulary=None) -> Task
+    TASK = Declaration(...)
 
 and a row in `experiments.config.names.TASKS`. Nothing else changes.
 """
@@ -16,18 +16,24 @@ from experiments.config.names import TASKS
 
 if TYPE_CHECKING:
     from experiments.config.schema import Data
+    from experiments.tasks.declaration import Declaration
     from experiments.tasks.task import Task
 
-__all__ = ["TASKS", "build"]
+__all__ = ["TASKS", "build", "declared"]
+
+
+def declared(kind: str) -> Declaration:
+    """What a task says of itself; imports neither JAX nor another task."""
+    return import_module(f"{__name__}.{kind}").TASK
 
 
 def build(config: Data, *, vocabulary: str | None = None) -> Task:
     """The task that a config names.
 
     Args:
-      config: the section `data`.
+      config: the section `data` of a config that was loaded.
       vocabulary: what `task.vocabulary.to_json()` gave before; a resumed run takes
-        its own again. None makes one from the text.
+        its own again. None makes one.
 
     Returns:
       The task, its arrays on the default device.
@@ -35,6 +41,9 @@ def build(config: Data, *, vocabulary: str | None = None) -> Task:
     Raises:
       ConfigError: the data cannot be had, or does not fit the config.
     """
-    # Imported by name, since tasks need JAX and a list of their names must not.
-    module = import_module(f"{__name__}.{config.kind}")
-    return module.build(config, vocabulary=vocabulary)
+    task = declared(config.kind)
+    if task.build is not None:
+        return task.build(config, vocabulary=vocabulary)
+    from experiments.tasks import generated  # late: it imports JAX
+
+    return generated.build(config, task)

@@ -64,6 +64,9 @@ class Task:
       bytes_per_token: UTF-8 bytes of a validation token, for losses in bits per byte;
         None where tokens stand for no text.
       floor: nats per target of a perfect predictor; None where nobody knows.
+      chance_accuracy: share of targets that the guess behind `chance` has right.
+      best_accuracy: share that a perfect predictor has right.
+      whole: whether an answer counts as a whole, which adds `val/exact_match`.
     """
 
     vocabulary: Vocabulary
@@ -76,6 +79,9 @@ class Task:
     chance: float
     bytes_per_token: float | None = None
     floor: float | None = None
+    chance_accuracy: float | None = None
+    best_accuracy: float | None = None
+    whole: bool = False
 
     def describe(self) -> str:
         """One line: what is learned, from what."""

@@ -1,18 +1,21 @@
 """Next-token prediction on text."""
 
+from __future__ import annotations
+
 import math
 from fractions import Fraction
 from functools import partial
+from typing import TYPE_CHECKING
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from jax import Array
+from experiments.tasks.declaration import Declaration
+from experiments.tasks.lazy import corpora, jax, jnp, np, task, vocabularies
 
-from experiments.config.schema import Data
-from experiments.tasks import corpora, vocabularies
-from experiments.tasks.task import Batch, Split, Task, batch_key
-from experiments.tasks.vocabularies import Vocabulary
+if TYPE_CHECKING:
+    from jax import Array
+
+    from experiments.config.schema import Data
+    from experiments.tasks.task import Batch, Split, Task
+    from experiments.tasks.vocabularies import Vocabulary
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -35,7 +38,7 @@ def build(config: Data, *, vocabulary: str | None = None) -> Task:
     used = _vocabulary(config, train, validation, vocabulary)
     parts = [used.tokens(train), used.tokens(validation)]
     _check_length(config, *map(len, parts))
-    plan = validation_plan(len(parts[1]), config.context, config.batch)
+    plan = validation_plan(len(parts[1]), config.length, config.batch)
     dtype = smallest_dtype(used.size)
     arrays = {
         "train": jnp.asarray(parts[0].astype(dtype)),
@@ -43,11 +46,11 @@ def build(config: Data, *, vocabulary: str | None = None) -> Task:
         "starts": jnp.asarray(plan[0]),
         "skips": jnp.asarray(plan[1]),
     }
-    return Task(
+    return task.Task(
         vocabulary=used,
         arrays=arrays,
-        batch=partial(batch, shape=(config.batch, config.context)),
-        context=config.context,
+        batch=partial(batch, shape=(config.batch, config.length)),
+        context=config.length,
         validation_steps=len(plan[0]),
         fingerprint=corpus.fingerprint,
         summary=_summary(corpus.title, used, *map(len, parts)),
@@ -94,7 +97,7 @@ def batch(
     count, context = shape
     if split == "train":
         possible = arrays["train"].size - context
-        key = batch_key(seed, split, step)
+        key = task.batch_key(seed, split, step)
         starts = jax.random.randint(key, (count,), 0, possible)
         skips = jnp.zeros(count, jnp.int32)
     else:
@@ -104,7 +107,7 @@ def batch(
     # In bounds by construction; saying so spares a comparison and a select.
     window = arrays[split].at[places].get(mode="promise_in_bounds").astype(jnp.int32)
     counts = jnp.arange(context, dtype=jnp.int32)[None, :] >= skips[:, None]
-    return Batch(window[:, :-1], window[:, 1:], counts.astype(jnp.float32))
+    return task.Batch(window[:, :-1], window[:, 1:], counts.astype(jnp.float32))
 
 
 def validation_plan(
@@ -164,12 +167,12 @@ def _check_length(config: Data, train: int, validation: int) -> None:
     """
     lengths = {"training": train, "validation": validation}
     part, length = min(lengths.items(), key=lambda item: item[1])
-    if length > config.context:
+    if length > config.length:
         return
     shorter = f"set it to {length - 1} or less, or " if length > 1 else ""
     raise config.fault(
         "context",
-        f"longer than the text: {config.context} needs {config.context + 1} tokens, but"
+        f"longer than the text: {config.length} needs {config.length + 1} tokens, but"
         f" the {part} part has {length}; {shorter}give a longer text.",
     )
 
@@ -179,3 +182,11 @@ def _summary(title: str, vocabulary: Vocabulary, train: int, validation: int) ->
         f"text of {title}: {train:,} training and {validation:,} validation tokens,"
         f" {vocabulary.kind} vocabulary of {vocabulary.size}"
     )
+
+
+TASK = Declaration(
+    build=build,
+    context=128,
+    prompt="\n",
+    reads=("source", "path", "url", "vocabulary", "vocabulary_size", "validation"),
+)

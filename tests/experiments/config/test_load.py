@@ -53,6 +53,8 @@ OTHER = {
     "model.backend": "dense",
     "precision.parameters": "bfloat16",
     "precision.compute": "bfloat16",
+    "data.preset": "small",
+    "data.options": {"length": 32, "symbols": 20, "shortest": 4, "longest": 12},
     "data.source": "tinyshakespeare",
     "data.path": "some/*.txt",
     "data.url": "http://localhost/text",
@@ -95,6 +97,8 @@ OTHER = {
 ONE_CHOICE = {"model.kind", "data.kind"}  # tables with a single row so far
 NEEDS = {  # what else has to be set for a value to make sense
     "model.norm_bias": ["model.norm=layer"],
+    "data.preset": ["data.kind=induction"],
+    "data.options": ["data.kind=induction"],
     "data.url": ["data.source=tinyshakespeare"],
     "data.vocabulary_size": ["data.vocabulary=bpe"],
     "optim.schedule.decay": ["optim.schedule.kind=wsd"],
@@ -103,6 +107,7 @@ INERT = {
     "name",
     "notes",
     "tags",
+    "data.preset",
     "train.budget",
     "checkpoint.every",
     "checkpoint.keep",

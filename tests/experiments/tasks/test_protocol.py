@@ -13,6 +13,7 @@ import pytest
 from experiments import tasks
 from experiments.config import load, names
 from experiments.setup import assemble
+from experiments.tasks.declaration import Declaration
 from experiments.tasks.task import Batch, Task, batch_key
 from experiments.tasks.vocabularies.char import CharVocabulary
 
@@ -53,7 +54,7 @@ def build(config, *, vocabulary=None):
 @pytest.fixture
 def copying(monkeypatch):
     module = types.ModuleType("experiments.tasks.copying")
-    module.build = build
+    module.TASK = Declaration(build=build, context=2 * HALF, prompt="|")
     monkeypatch.setitem(names.TASKS, "copying", "write a word again")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     overrides = [

@@ -2,6 +2,7 @@
 
 import importlib
 import pathlib
+from operator import attrgetter
 
 import pytest
 
@@ -11,9 +12,10 @@ from experiments.config import names
 ROOT = pathlib.Path(experiments.tasks.__file__).parent
 
 # What a folder has beside one file for each name.
-SHARED = {"__init__", "task", "corpus", "vocabulary"}
+SHARED = {"__init__", "task", "declaration", "generated", "lazy", "slices"}
+SHARED |= {"corpus", "vocabulary", "symbols"}
 TABLES = {
-    "experiments.tasks": (ROOT, names.TASKS, ["build"]),
+    "experiments.tasks": (ROOT, names.TASKS, ["TASK.options"]),
     "experiments.tasks.corpora": (ROOT / "corpora", names.SOURCES, ["read"]),
     "experiments.tasks.vocabularies": (
         ROOT / "vocabularies",
@@ -30,5 +32,5 @@ def test_every_file_has_its_row_and_every_row_its_file(package):
     assert files == set(table)
     for name in table:
         module = importlib.import_module(f"{package}.{name}")
-        assert all(callable(getattr(module, each)) for each in functions)
+        assert all(callable(attrgetter(each)(module)) for each in functions)
         assert table[name]

@@ -1,0 +1,114 @@
+"""Every task that draws its examples: solved by its oracle, split, reproducible."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments import tasks
+from experiments.config import load
+from experiments.config.names import TASKS
+from experiments.tasks.generated import is_validation
+from tests.experiments.tasks.table import ROWS, UNKNOWN
+
+BATCH = 13
+
+
+def task_of(kind, options=None, batch=BATCH):
+    changed = [f"data.options.{k}={v}" for k, v in (options or {}).items()]
+    model = f"model.kind={tasks.declared(kind).model}"
+    config = load(None, [f"data.kind={kind}", model, f"data.batch={batch}", *changed])
+    return tasks.build(config.data), config
+
+
+@pytest.fixture(scope="module", params=ROWS)
+def drawn(request):
+    """A task at its small options, and two batches of each split."""
+    task, config = task_of(request.param, ROWS[request.param].options)
+    call = jax.jit(task.batch, static_argnums=2)
+    get = lambda split, step: jax.tree.map(  # noqa: E731
+        np.asarray, call(task.arrays, 7, split, step)
+    )
+    batches = {
+        split: [get(split, i) for i in range(2)] for split in ("train", "validation")
+    }
+    return request.param, task, config, batches, call
+
+
+def test_every_generated_task_has_its_row():
+    assert set(ROWS) == {kind for kind in TASKS if tasks.declared(kind).example}
+
+
+def test_an_oracle_solves_it_from_the_tokens_alone(drawn):
+    kind, _, config, batches, _ = drawn
+    for batch in batches["train"] + batches["validation"]:
+        assert batch.weights.sum() > 0
+        for tokens, targets, weights in zip(*batch_rows(batch), strict=True):
+            solved = ROWS[kind].solve(tokens, config.data.options)
+            counts = weights > 0
+            np.testing.assert_array_equal(solved[counts], targets[counts])
+            assert not (solved[counts] == UNKNOWN).any()
+
+
+def batch_rows(batch):
+    return batch.tokens, batch.targets, batch.weights
+
+
+def test_the_splits_share_no_example(drawn):
+    _, _, _, batches, _ = drawn
+    for split, got in batches.items():
+        for batch in got:
+            belongs = np.asarray(is_validation(jax.tree.map(jnp.asarray, batch)))
+            assert (belongs == (split == "validation")).all()
+    train = {row.tobytes() for batch in batches["train"] for row in batch.tokens}
+    held_out = {row.tobytes() for b in batches["validation"] for row in b.tokens}
+    assert not train & held_out
+    assert len(train) > BATCH  # and it does not repeat itself
+
+
+def test_shapes_symbols_and_slices(drawn):
+    _, task, config, batches, _ = drawn
+    for batch in batches["train"] + batches["validation"]:
+        assert (
+            batch.tokens.shape == (BATCH, task.context) == (BATCH, config.data.length)
+        )
+        assert batch.tokens.dtype == batch.targets.dtype == np.int32
+        assert batch.weights.dtype == np.float32
+        for array in (batch.tokens, batch.targets):
+            assert array.min() >= 0
+            assert array.max() < task.vocabulary.size
+        for part in batch.slices.values():
+            assert part.shape == batch.targets.shape
+            assert part.dtype == bool
+
+
+def test_seed_and_step_decide(drawn):
+    _, task, _, batches, call = drawn
+    first = batches["train"][0].tokens
+    again = np.asarray(call(task.arrays, 7, "train", 0).tokens)
+    np.testing.assert_array_equal(first, again)
+    for other in ((8, 0), (7, 1)):
+        different = np.asarray(call(task.arrays, other[0], "train", other[1]).tokens)
+        assert (different != first).any()
+    same = np.asarray(call(task.arrays, 8, "validation", 0).tokens)
+    np.testing.assert_array_equal(same, batches["validation"][0].tokens)
+
+
+def test_the_prompt_can_be_written_and_read_back(drawn):
+    _, task, config, _, _ = drawn
+    tokens = task.vocabulary.encode(config.sample.prompt)
+    assert tokens
+    assert task.vocabulary.decode(tokens) == config.sample.prompt
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_presets_and_facts(kind):
+    declared = tasks.declared(kind)
+    assert list(declared.presets) == ["tiny", "small", "paper"]
+    for preset in declared.presets.values():
+        knobs = declared.knobs.model_validate(preset)
+        assert not [*knobs.problems()]
+        facts = declared.facts(knobs)
+        assert facts.floor < facts.chance
+        assert facts.chance_accuracy < 1
+    assert declared.reference
