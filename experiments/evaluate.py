@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.step import SUMS, Inputs, Tree
+from experiments.step import Inputs, Tree
+from experiments.tally import SUMS, WHOLE
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,17 @@ class Score:
       accuracy: share of tokens guessed right.
       tokens: how many counted, a sum of weights.
       batches: how many batches were read.
+      parts: loss and accuracy of each slice of the task that had a target.
+      exact_match: share of examples that are right as a whole, where the task is
+        judged so.
     """
 
     loss: float
     accuracy: float
     tokens: float
     batches: int
+    parts: dict[str, tuple[float, float]] = field(default_factory=dict)
+    exact_match: float | None = None
 
     @property
     def perplexity(self) -> float:
@@ -46,6 +52,10 @@ class Score:
         }
         if bytes_per_token is not None:
             row["val/bpb"] = self.bits_per_byte(bytes_per_token)
+        if self.exact_match is not None:
+            row["val/exact_match"] = self.exact_match
+        for name, (loss, accuracy) in self.parts.items():
+            row |= {f"val/{name}/loss": loss, f"val/{name}/accuracy": accuracy}
         return row
 
 
@@ -74,13 +84,37 @@ def evaluate(
     Returns:
       The score, or None when halted.
     """
-    rows: list[np.ndarray] = []
+    found: list[dict[str, np.ndarray]] = []
     for first in range(0, batches, most):
         if halted():
             return None
         count = min(most, batches - first)
         sums = call(params, inputs, jnp.int32(first), jnp.int32(count))
-        rows.append(np.stack([np.asarray(sums[name])[:count] for name in SUMS]))
-    nats, weight, right = np.concatenate(rows, axis=1).astype(np.float64).sum(axis=1)
+        found.append({name: np.asarray(sums[name])[:count] for name in sums})
+    totals = {
+        name: np.concatenate([each[name] for each in found]).astype(np.float64).sum()
+        for name in found[0]
+    }
+    return _score(totals, batches)
+
+
+def _score(totals: dict[str, np.float64], batches: int) -> Score:
+    """The means behind the sums of `tally`."""
+    end = "/" + SUMS[0]
+    parts = [name.removesuffix(end) for name in totals if name.endswith(end)]
+    means = {part: _means(totals, part + "/") for part in parts}
+    exact = means.pop(WHOLE, None)
+    return Score(
+        *_means(totals),
+        tokens=float(totals["weight"]),
+        batches=batches,
+        parts={part: means[part] for part in means if totals[part + "/weight"] > 0},
+        exact_match=None if exact is None else exact[1],
+    )
+
+
+def _means(totals: dict[str, np.float64], prefix: str = "") -> tuple[float, float]:
+    """(loss, accuracy) of all targets, or of a part."""
+    nats, weight, right = (totals[prefix + name] for name in SUMS)
     weight = max(weight, 1e-9)
-    return Score(nats / weight, right / weight, weight, batches)
+    return float(nats / weight), float(right / weight)

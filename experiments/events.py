@@ -89,7 +89,10 @@ class Events:
         seconds = time.monotonic() - start
         self.note("eval", course.step, {"seconds": round(seconds, 4)})
         text = f"step {course.step:,}  validation loss {score.loss:.4f}"
-        text += f"  accuracy {score.accuracy:.1%}  ({duration(seconds)})"
+        text += f"  accuracy {score.accuracy:.1%}"
+        if score.exact_match is not None:
+            text += f"  whole answers {score.exact_match:.1%}"
+        text += f"  ({duration(seconds)})"
         self.screen.line(text, style="bold")
         return True
 

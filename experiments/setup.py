@@ -131,6 +131,7 @@ def _training(config: Config, derived: Derived, task: Any, apply: Apply) -> Trai
         mesh=data_mesh(config, derived.microbatch),
         accumulate=config.optim.accumulate,
         ema=config.optim.ema,
+        whole=task.whole,
     )
 
 

@@ -7,6 +7,7 @@ run is cut into calls: a run stopped anywhere goes on bit for bit.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -17,12 +18,12 @@ from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from experiments.optim import Schedule, average
+from experiments.tally import tally
 
 Tree = Any  # a pytree of arrays
 Forward = Callable[[Any, Any, Array | None], Array]  # (model, batch, rng) -> logits
 Apply = Callable[[Tree, Tree, Any, Array | None], Array]
 METRICS = ("loss", "grad_norm", "lr")
-SUMS = ("loss", "weight", "correct")
 INIT_STREAM, DROPOUT_STREAM = 0, 1  # keep the draws of one seed apart
 
 
@@ -78,6 +79,7 @@ class Training:
       mesh: its axis `data` shares the batch.
       accumulate: parts a batch is computed in.
       ema: decay of averaged params, or None.
+      whole: whether an example's answer is judged as a whole, too.
     """
 
     apply: Apply
@@ -87,6 +89,7 @@ class Training:
     mesh: Mesh
     accumulate: int = 1
     ema: float | None = None
+    whole: bool = False
 
     @property
     def replicated(self) -> NamedSharding:
@@ -229,14 +232,12 @@ def make_train_call(training: Training, most: int) -> Callable[..., Any]:
 def eval_step(
     training: Training, params: Tree, inputs: Inputs, step: Array
 ) -> dict[str, Array]:
-    """SUMS over one validation batch, each float32: nats, weights, right guesses."""
+    """What one validation batch adds to the score, as `tally` says."""
     batch = training.batch(inputs.data, inputs.seed, "validation", step)
     batch = _shard(training, batch)
     logits = training.apply(params, inputs.constants, batch, None)
-    nats = cross_entropy(logits, batch.targets) * batch.weights
-    right = (logits.argmax(-1) == batch.targets) * batch.weights
-    sums = (nats.sum(), batch.weights.sum(), right.sum())
-    return dict(zip(SUMS, sums, strict=True))
+    nats = cross_entropy(logits, batch.targets)
+    return tally(batch, logits, nats, whole=training.whole)
 
 
 def make_eval_call(training: Training, most: int) -> Callable[..., Any]:
@@ -245,9 +246,10 @@ def make_eval_call(training: Training, most: int) -> Callable[..., Any]:
     def call(params: Tree, inputs: Inputs, first: Array, count: Array):
         def body(i, buffer):
             found = eval_step(training, params, inputs, first + i)
-            return {name: buffer[name].at[i].set(found[name]) for name in SUMS}
+            return {name: buffer[name].at[i].set(found[name]) for name in buffer}
 
-        buffer = {name: jnp.zeros(most, jnp.float32) for name in SUMS}
+        names = jax.eval_shape(partial(eval_step, training), params, inputs, first)
+        buffer = {name: jnp.zeros(most, jnp.float32) for name in names}
         return jax.lax.fori_loop(0, count, body, buffer)
 
     return jax.jit(call, out_shardings=training.replicated)

@@ -15,6 +15,7 @@ class Batch(NamedTuple):
     tokens: jax.Array
     targets: jax.Array
     weights: jax.Array
+    slices: dict[str, jax.Array] = {}  # noqa: RUF012 - a tuple of arrays, never changed
 
 
 class Bytes:
@@ -35,6 +36,7 @@ class Task:
     vocabulary = Bytes()
     fingerprint = "stub"
     bytes_per_token = 1.0
+    whole = False
 
     def __init__(self, batch: int, context: int):
         self.shape = (batch, context)

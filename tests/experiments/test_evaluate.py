@@ -46,3 +46,17 @@ def test_the_row_of_a_score():
     assert row["val/bpb"] == pytest.approx(2)
     assert "val/bpb" not in Score(1.0, 0.5, 10, 2).row(None)
     assert Score(1e4, 0.0, 1, 1).perplexity == math.inf
+
+
+def test_parts_and_whole_answers_have_their_means_and_empty_parts_none():
+    sums = {"loss": [4.0, 2.0], "weight": [2.0, 1.0], "correct": [1.0, 1.0]}
+    for part, count in (("near", 1.0), ("far", 0.0), ("exact_match", 2.0)):
+        sums |= {f"{part}/loss": [3.0 * count, 1.0 * count]}
+        sums |= {f"{part}/weight": [count, count], f"{part}/correct": [0.0, count]}
+    read = lambda *_: {name: np.float32(row) for name, row in sums.items()}  # noqa: E731
+    row = evaluate(read, None, None, batches=2, most=2).row(None)
+    assert row["val/loss"] == 2.0
+    assert (row["val/near/loss"], row["val/near/accuracy"]) == (2.0, 0.5)
+    assert row["val/exact_match"] == 0.5
+    assert not [name for name in row if "far" in name]
+    assert "val/exact_match/loss" not in row

@@ -15,7 +15,6 @@ from experiments.arrays import CheckpointError
 from experiments.checkpoint import Store
 from experiments.config import load
 from experiments.config.resolve import resolve
-from experiments.config.schema import Config, Train
 from experiments.course import due_at, next_stop, saves_at
 from experiments.run import Run
 from experiments.setup import assemble
@@ -234,7 +233,7 @@ def test_another_text_is_refused(config, tmp_path):
 
 
 def test_what_is_due():
-    derived = resolve(Config(train=Train(duration="100steps")))
+    derived = resolve(load(None, ["train.duration=100steps"]))
     assert due_at(1, derived) == ["log"]
     assert due_at(5, derived) == []
     assert due_at(100, derived) == ["log", "eval", "sample"]
