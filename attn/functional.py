@@ -178,6 +178,34 @@ def softcap(logits: Array, cap: float | None) -> Array:
     return logits if cap is None else cap * jnp.tanh(logits / cap)
 
 
+def mean_pool(x: Array, present: Array) -> Array:
+    """The mean of the rows that are there.
+
+    Args:
+      x: [..., T, D].
+      present: [..., T] bool.
+
+    Returns:
+      [..., D], dtype of `x`; zeros where there is no row. Sums are float32 or wider.
+    """
+    wide = jnp.where(present[..., None], widen(x), 0.0)
+    count = jnp.maximum(present.sum(-1, keepdims=True), 1).astype(wide.dtype)
+    return (wide.sum(-2) / count).astype(x.dtype)
+
+
+def first_pool(x: Array, present: Array) -> Array:
+    """The first of the rows that are there; arguments as in `mean_pool`."""
+    first = present.argmax(-1)[..., None, None]
+    return jnp.take_along_axis(x, first, axis=-2)[..., 0, :]
+
+
+def max_pool(x: Array, present: Array) -> Array:
+    """The largest of each feature over the rows that are there, or 0 without any."""
+    lowest = jnp.finfo(x.dtype).min
+    largest = jnp.where(present[..., None], x, lowest).max(-2)
+    return jnp.where(present.any(-1, keepdims=True), largest, jnp.zeros((), x.dtype))
+
+
 def dropout(x: Array, rate: float, rng: Array | None) -> Array:
     """Zeroes a share `rate` of the entries and scales the rest by 1 / (1 - rate).
 

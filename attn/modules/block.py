@@ -1,0 +1,195 @@
+"""The transformer block, alone or reading from an encoder, and its choices."""
+
+import dataclasses
+
+import jax
+from flax import nnx
+from jax import Array
+
+from attn import functional
+from attn.modules.attention import AttentionConfig, MultiHeadAttention
+from attn.modules.layers import NORMS
+from attn.modules.mlp import MLP
+from attn.modules.precision import FLOAT32, Precision
+from attn.spec.attention import Attention, as_attention
+from attn.spec.masks import MASKS
+from attn.spec.notation import parse
+from attn.spec.site import At
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StackConfig:
+    """Sizes and choices that encoders and decoders share; strings are notation.
+
+    Attributes:
+      vocabulary: V, number of tokens.
+      context: T, most tokens that the model is meant to see at once.
+      layers: L, number of blocks.
+      heads: N, query heads.
+      key_heads: K, key and value heads; None means N.
+      width: D, of the residual stream.
+      head_width: H; None means D / N.
+      hidden: F, inside the MLP; None means 4 D.
+      activation: a name of `functional.ACTIVATIONS` or `functional.GATES`.
+      norm: "rms" or "layer".
+      norm_bias: whether the norms have biases ("layer" only).
+      bias: whether the linear maps have biases.
+      position: sinusoidal, learned, rotary(...) or none.
+      similarity: how a query and a key are compared.
+      logits: what happens to logits before the normalizer.
+      mask: which keys a query may attend to.
+      normalizer: logits to weights.
+      query_key_norm: whether queries and keys are RMS-normalised per head.
+      dropout: share dropped of embeddings, weights and what blocks add.
+      init_std: of initial kernels and embedding; None means 1 / sqrt(inputs) and 0.02.
+      output_scale: multiplies that of the maps back into the residual stream; None
+        means 1 / sqrt(additions), 2 or 3 a block, so that its size does not grow with
+        depth (Radford et al. 2019, section 2.3).
+      precision: dtype policy.
+      backend: how attention is computed.
+      remat: whether blocks are recomputed in the backward pass, to save memory.
+    """
+
+    vocabulary: int
+    context: int
+    layers: int = 4
+    heads: int = 4
+    key_heads: int | None = None
+    width: int = 128
+    head_width: int | None = None
+    hidden: int | None = None
+    activation: str = "gelu"
+    norm: str = "rms"
+    norm_bias: bool = False
+    bias: bool = False
+    position: str = "rotary"
+    similarity: str = "dot"
+    logits: str = "identity"
+    mask: str = "everything"
+    normalizer: str = "softmax"
+    query_key_norm: bool = False
+    dropout: float = 0.0
+    init_std: float | None = 0.02
+    output_scale: float | None = None
+    precision: Precision = FLOAT32
+    backend: str = "auto"
+    remat: bool = False
+
+    def spec(self) -> Attention:
+        """The self-attention of every block."""
+        return as_attention(
+            Attention(
+                similarity=parse(self.similarity),
+                logits=parse(self.logits),
+                mask=parse(self.mask),
+                normalizer=parse(self.normalizer),
+            )
+        )
+
+    def attention(self) -> AttentionConfig:
+        """The layer config that every block's self-attention is made of."""
+        # A position that is added to embeddings has done its work before the blocks.
+        position = parse(self.position)
+        turning = position if position.rotates else "none"
+        return self.layer(spec=self.spec(), position=turning)
+
+    def cross_attention(self) -> AttentionConfig | None:
+        """That of every block's attention to an encoder; None means there is none."""
+        return None
+
+    def layer(self, **options: object) -> AttentionConfig:
+        """A layer config with this config's sizes and the given options."""
+        names = {f.name for f in dataclasses.fields(AttentionConfig)}
+        shared = {
+            f.name: getattr(self, f.name)
+            for f in dataclasses.fields(self)
+            if f.name in names
+        }
+        return AttentionConfig(
+            **{**shared, "output_scale": self.residual_scale(), **options}
+        )
+
+    def additions(self) -> int:
+        """How often the blocks add to the residual stream."""
+        return 2 * self.layers
+
+    def residual_scale(self) -> float:
+        """`output_scale` with its default filled in."""
+        if self.output_scale is None:
+            return self.additions() ** -0.5
+        return self.output_scale
+
+    def make_norm(self) -> nnx.Module:
+        """A norm of the residual stream."""
+        return NORMS[self.norm](
+            self.width, bias=self.norm_bias, precision=self.precision
+        )
+
+
+def within_segments(spec: Attention) -> Attention:
+    """The spec kept to pairs of one segment, so that nothing reads padding."""
+    return dataclasses.replace(spec, mask=spec.mask & MASKS["segments"])
+
+
+class Block(nnx.Module):
+    """Pre-norm block: x + attention(norm(x)), x + cross(norm(x)), x + mlp(norm(x)).
+
+    The middle one, in a decoder that reads from an encoder.
+
+    Reference: Xiong et al. 2020, figure 1b, arXiv 2002.04745; Vaswani et al. 2017,
+      figure 1, arXiv 1706.03762 (the three parts).
+    """
+
+    def __init__(self, config: StackConfig, *, rngs: nnx.Rngs):
+        cross = config.cross_attention()
+        self.attention_norm, self.mlp_norm = config.make_norm(), config.make_norm()
+        self.attention = MultiHeadAttention(config.attention(), rngs=rngs)
+        self.mlp = MLP(
+            config.width,
+            config.hidden or 4 * config.width,
+            activation=config.activation,
+            std=config.init_std,
+            output_scale=config.residual_scale(),
+            bias=config.bias,
+            precision=config.precision,
+            rngs=rngs,
+        )
+        self.cross_norm = None if cross is None else config.make_norm()
+        self.cross = None if cross is None else MultiHeadAttention(cross, rngs=rngs)
+        self.dropout = config.dropout
+
+    def __call__(
+        self,
+        x: Array,
+        source: Array | None = None,
+        *,
+        at: At | None = None,
+        source_at: At | None = None,
+        rng: Array | None = None,
+    ) -> Array:
+        """Maps the residual stream to itself.
+
+        Args:
+          x: [B, T, D].
+          source: [B, S, D'], what the cross-attention reads from, if there is one.
+          at: where x stands.
+          source_at: where x and the source stand, for the cross-attention.
+          rng: for dropout.
+
+        Returns:
+          [B, T, D].
+        """
+        rngs = split(rng, 3 if self.cross is None else 5)
+        update = self.attention(self.attention_norm(x), at=at, rng=rngs[0])
+        x = x + functional.dropout(update, self.dropout, rngs[1])
+        if self.cross is not None and self.cross_norm is not None:
+            query = self.cross_norm(x)
+            update = self.cross(query, source, at=source_at, rng=rngs[3])
+            x = x + functional.dropout(update, self.dropout, rngs[4])
+        update = self.mlp(self.mlp_norm(x))
+        return x + functional.dropout(update, self.dropout, rngs[2])
+
+
+def split(rng: Array | None, count: int) -> list[Array | None]:
+    """Independent streams of randomness, or as many Nones."""
+    return [None] * count if rng is None else list(jax.random.split(rng, count))

@@ -1,0 +1,100 @@
+"""Embedding, positions, blocks and a norm: what encoders and decoders share."""
+
+from flax import nnx
+from jax import Array
+
+from attn import functional
+from attn.heads import embed_positions
+from attn.modules.attention import Learned
+from attn.modules.block import Block, StackConfig, split
+from attn.modules.encoded import Encoded, across
+from attn.modules.layers import NORMS, Embedding
+from attn.spec.notation import parse
+from attn.spec.site import At
+
+
+class Stack(nnx.Module):
+    """Tokens to features; a base class, which has no call of its own.
+
+    Args:
+      config: sizes and choices.
+      rngs: where the initial values are drawn from.
+
+    Raises:
+      ValueError: sizes that do not fit, or a name or notation that means nothing.
+    """
+
+    def __init__(self, config: StackConfig, *, rngs: nnx.Rngs):
+        if config.norm not in NORMS:
+            raise ValueError(
+                f"{type(self).__name__}: norm must be one of {', '.join(NORMS)}, "
+                f"got {config.norm!r}."
+            )
+        self.config = config
+        self.embedding = self.make_table(rngs)
+        self.position = Learned(
+            parse(config.position).sized(config.context, config.width),
+            heads=config.heads,
+            dtype=config.precision.parameters,
+            rngs=rngs,
+        )
+        self.blocks = nnx.List([Block(config, rngs=rngs) for _ in range(config.layers)])
+        self.norm = config.make_norm()
+
+    def make_table(self, rngs: nnx.Rngs) -> Embedding:
+        """A row of width D for each token, to embed with or to score by."""
+        config = self.config
+        std = 0.02 if config.init_std is None else config.init_std
+        return Embedding(
+            config.vocabulary,
+            config.width,
+            std=std,
+            precision=config.precision,
+            rngs=rngs,
+        )
+
+    def embed(self, tokens: Array, *, at: At | None = None) -> Array:
+        """Token rows plus, where positions are added, position rows: [B, T, D]."""
+        positions = None if at is None else at.query_pos
+        return embed_positions(self.position(), self.embedding(tokens), positions)
+
+    def features(
+        self,
+        tokens: Array,
+        source: Encoded | None = None,
+        *,
+        at: At | None = None,
+        rng: Array | None = None,
+    ) -> Array:
+        """What the blocks make of tokens.
+
+        Args:
+          tokens: [B, T] integers.
+          source: what the cross-attention of the blocks reads from, if they have one.
+          at: positions and segments.
+          rng: for dropout.
+
+        Returns:
+          [B, T, D], after the last norm.
+        """
+        rngs = split(rng, 1 + len(self.blocks))
+        x = functional.dropout(self.embed(tokens, at=at), self.config.dropout, rngs[0])
+        compute = self.config.precision.compute
+        read = None if source is None else source.value.astype(compute)
+        read_at = None if source is None else across(at, tokens, source)
+        call = nnx.remat(run) if self.config.remat else run
+        for block, block_rng in zip(self.blocks, rngs[1:], strict=True):
+            x = call(block, x, read, at, read_at, block_rng)
+        return self.norm(x)
+
+
+def run(
+    block: Block,
+    x: Array,
+    source: Array | None,
+    at: At | None,
+    source_at: At | None,
+    rng: Array | None,
+) -> Array:
+    """A block with positional arguments, which is what remat can wrap."""
+    return block(x, source, at=at, source_at=source_at, rng=rng)
