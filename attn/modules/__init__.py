@@ -19,3 +19,5 @@ from attn.modules.pooling import AttentionPool as AttentionPool
 from attn.modules.precision import Precision as Precision
 from attn.modules.seq2seq import Seq2Seq as Seq2Seq
 from attn.modules.seq2seq import Seq2SeqConfig as Seq2SeqConfig
+from attn.modules.watch import Watchable as Watchable
+from attn.modules.watch import watch as watch

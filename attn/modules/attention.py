@@ -12,6 +12,7 @@ from attn.backends.dispatch import Output
 from attn.heads import attend_heads, rotate_heads
 from attn.modules.layers import Linear, RMSNorm
 from attn.modules.precision import FLOAT32, Precision
+from attn.modules.watch import Watchable
 from attn.spec.attention import Attention, as_attention
 from attn.spec.notation import parse
 from attn.spec.piece import Piece
@@ -111,7 +112,7 @@ class Learned(nnx.Module):
         return piece.with_parameters(learned)
 
 
-class MultiHeadAttention(nnx.Module):
+class MultiHeadAttention(Watchable):
     """Self- or cross-attention, multi-head, grouped or multi-query by its sizes.
 
         MultiHeadAttention(width=64, heads=4, spec="causal", rngs=nnx.Rngs(0))
@@ -196,7 +197,7 @@ class MultiHeadAttention(nnx.Module):
             at=at,
             rng=rng,
             probes=probes,
-            backend=self.backend,
+            backend="dense" if self.watched else self.backend,
         )
 
     def __call__(
@@ -218,8 +219,10 @@ class MultiHeadAttention(nnx.Module):
         Returns:
           [B, T, D].
         """
-        output = self.attend(x, context, at=at, rng=rng).value
-        return self.output(functional.merge_heads(output))
+        probes = ("weights",) if self.watched else ()
+        output = self.attend(x, context, at=at, rng=rng, probes=probes)
+        self.show(**output.aux)
+        return self.output(functional.merge_heads(output.value))
 
 
 def turning(position: Piece | str) -> Position:
