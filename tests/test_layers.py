@@ -14,7 +14,7 @@ LAYERS = (
     ("attn.spec",),
     ("attn.backends", "attn.recurrent"),
     ("attn.heads", "attn.memory"),
-    ("attn.mixers", "attn.functional"),
+    ("attn.mixers", "attn.functional", "attn.decoding"),
     ("attn.modules",),
     ("attn",),
     ("experiments",),
