@@ -11,6 +11,7 @@ from attn.modules.attention import AttentionConfig, MultiHeadAttention
 from attn.modules.layers import NORMS
 from attn.modules.mlp import MLP
 from attn.modules.precision import FLOAT32, Precision
+from attn.modules.watch import Watchable
 from attn.spec.attention import Attention, as_attention
 from attn.spec.masks import MASKS
 from attn.spec.notation import parse
@@ -131,7 +132,7 @@ def within_segments(spec: Attention) -> Attention:
     return dataclasses.replace(spec, mask=spec.mask & MASKS["segments"])
 
 
-class Block(nnx.Module):
+class Block(Watchable):
     """Pre-norm block: x + attention(norm(x)), x + cross(norm(x)), x + mlp(norm(x)).
 
     The middle one, in a decoder that reads from an encoder.
@@ -180,6 +181,7 @@ class Block(nnx.Module):
           [B, T, D].
         """
         rngs = split(rng, 3 if self.cross is None else 5)
+        self.show(before=x)
         update = self.attention(self.attention_norm(x), at=at, rng=rngs[0])
         x = x + functional.dropout(update, self.dropout, rngs[1])
         if self.cross is not None and self.cross_norm is not None:
@@ -187,7 +189,9 @@ class Block(nnx.Module):
             update = self.cross(query, source, at=source_at, rng=rngs[3])
             x = x + functional.dropout(update, self.dropout, rngs[4])
         update = self.mlp(self.mlp_norm(x))
-        return x + functional.dropout(update, self.dropout, rngs[2])
+        x = x + functional.dropout(update, self.dropout, rngs[2])
+        self.show(after=x)
+        return x
 
 
 def split(rng: Array | None, count: int) -> list[Array | None]:

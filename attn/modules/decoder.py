@@ -100,9 +100,19 @@ class Decoder(Stack):
                 f"Decoder: got {'no source' if reads else 'a source'}, but cross is "
                 f"{self.config.cross!r}; a decoder has both or neither."
             )
-        x = self.features(tokens, source, at=at, rng=rng)
+        return self.score(self.features(tokens, source, at=at, rng=rng))
+
+    def score(self, features: Array) -> Array:
+        """Scores the next token from features [B, T, D]: [B, T, V].
+
+        Features are what the last norm made of the residual stream. With those of an
+        earlier block, `score(norm(x))`, this is the logit lens.
+
+        Reference: nostalgebraist 2020, "Interpreting GPT: the logit lens"; Belrose et
+          al. 2023, section 2, arXiv 2303.08112.
+        """
         head = self.embedding if self.head is None else self.head
-        return functional.softcap(head.attend(x), self.config.softcap)
+        return functional.softcap(head.attend(features), self.config.softcap)
 
 
 def check_source(config: DecoderConfig) -> None:

@@ -7,7 +7,14 @@ import pytest
 from flax import nnx
 
 import attn
-from attn.modules import Decoder, MultiHeadAttention, watch
+from attn.modules import (
+    Decoder,
+    DecoderConfig,
+    EncoderConfig,
+    MultiHeadAttention,
+    Seq2Seq,
+    watch,
+)
 
 TOKENS = jnp.array([[3, 1, 4, 1, 5, 9, 2], [6, 5, 3, 5, 8, 9, 7]])
 SIZES = {"vocabulary": 11, "context": 7, "layers": 2, "heads": 6, "width": 12}
@@ -69,6 +76,33 @@ def test_cross_attention_shows_weights_over_the_context():
     x, context = jnp.ones((1, 5, 12)), jnp.ones((1, 7, 12))
     _, seen = watch(layer, lambda layer: layer(x, context))
     assert seen[""]["weights"].shape == (1, 3, 5, 7)
+
+
+def test_blocks_show_the_residual_stream_from_embedding_to_features():
+    model = decoder()
+    logits, seen = watch(model, lambda model: model(TOKENS))
+    first, last = seen["blocks.0"], seen["blocks.1"]
+    np.testing.assert_array_equal(first["before"], model.embed(TOKENS))
+    np.testing.assert_array_equal(first["after"], last["before"])
+    np.testing.assert_allclose(
+        model.score(model.norm(last["after"])), logits, rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_seq2seq_shows_both_stacks_and_what_one_reads_of_the_other():
+    sizes = {"vocabulary": 11, "layers": 1, "heads": 2, "width": 8}
+    model = Seq2Seq(
+        encoder=EncoderConfig(context=7, **sizes),
+        decoder=DecoderConfig(context=5, **sizes),
+        rngs=nnx.Rngs(0),
+    )
+    _, seen = watch(model, lambda model: model(TOKENS, TOKENS[:, :5]))
+    shapes = {k: v["weights"].shape[2:] for k, v in seen.items() if "weights" in v}
+    assert shapes == {
+        "encoder.blocks.0.attention": (7, 7),
+        "decoder.blocks.0.attention": (5, 5),
+        "decoder.blocks.0.cross": (5, 7),
+    }
 
 
 def test_neither_a_watched_nor_a_plain_call_changes_the_model():
