@@ -16,7 +16,18 @@ NORMS = {
 MODELS = {"decoder": "causal language model: embedding, blocks, head"}
 TASKS = {
     "text": "next-token prediction on text",
+    "copy": "a word again",
+    "reverse": "a word backwards",
+    "sort": "the letters of a word in order",
     "induction": "a block of symbols again and again: what followed last time?",
+    "mqar": "multi-query associative recall: the value of each key",
+    "selective_copy": "letters that lie scattered in noise, in order",
+    "needle": "one note in a long text, asked for at the end",
+    "parity": "is the number of ones so far odd?",
+    "modular": "arithmetic modulo a prime, a part of the table never shown (grokking)",
+    "dyck": "which bracket closes here?",
+    "listops": "the value of nested MAX, MIN, MED and SM",
+    "grammar": "a random regular language whose entropy is known",
 }
 PRESETS = {
     "tiny": "seconds to minutes on two cores",

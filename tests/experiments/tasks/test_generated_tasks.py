@@ -21,11 +21,17 @@ def task_of(kind, options=None, batch=BATCH):
     return tasks.build(config.data), config
 
 
+def compiled(task):
+    """Its batches, compiled in half the time: integers come out the same."""
+    fast = {"xla_backend_optimization_level": 0}
+    return jax.jit(task.batch, static_argnums=2, compiler_options=fast)
+
+
 @pytest.fixture(scope="module", params=ROWS)
 def drawn(request):
     """A task at its small options, and two batches of each split."""
     task, config = task_of(request.param, ROWS[request.param].options)
-    call = jax.jit(task.batch, static_argnums=2)
+    call = compiled(task)
     get = lambda split, step: jax.tree.map(  # noqa: E731
         np.asarray, call(task.arrays, 7, split, step)
     )
@@ -40,18 +46,17 @@ def test_every_generated_task_has_its_row():
 
 
 def test_an_oracle_solves_it_from_the_tokens_alone(drawn):
-    kind, _, config, batches, _ = drawn
+    kind, task, config, batches, _ = drawn
+    solve = ROWS[kind].solve
+    assert (solve is None) == (task.floor > 0)
     for batch in batches["train"] + batches["validation"]:
-        assert batch.weights.sum() > 0
-        for tokens, targets, weights in zip(*batch_rows(batch), strict=True):
-            solved = ROWS[kind].solve(tokens, config.data.options)
-            counts = weights > 0
-            np.testing.assert_array_equal(solved[counts], targets[counts])
-            assert not (solved[counts] == UNKNOWN).any()
-
-
-def batch_rows(batch):
-    return batch.tokens, batch.targets, batch.weights
+        assert (batch.weights.sum(1) > 0).any()
+        rows = (batch.tokens, batch.targets, batch.weights)
+        for tokens, targets, weights in zip(*rows, strict=True):
+            if solve is not None:
+                solved, counts = solve(tokens, config.data.options), weights > 0
+                np.testing.assert_array_equal(solved[counts], targets[counts])
+                assert not (solved[counts] == UNKNOWN).any()
 
 
 def test_the_splits_share_no_example(drawn):

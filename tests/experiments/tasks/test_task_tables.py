@@ -12,7 +12,7 @@ from experiments.config import names
 ROOT = pathlib.Path(experiments.tasks.__file__).parent
 
 # What a folder has beside one file for each name.
-SHARED = {"__init__", "task", "declaration", "generated", "lazy", "slices"}
+SHARED = {"__init__", "task", "declaration", "generated", "lazy", "slices", "words"}
 SHARED |= {"corpus", "vocabulary", "symbols"}
 TABLES = {
     "experiments.tasks": (ROOT, names.TASKS, ["TASK.options"]),
