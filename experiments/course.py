@@ -31,6 +31,7 @@ class Course:
       rows: lines of the metrics file.
       latest: the last log and evaluation lines, for the result.
       saved: the step of the last checkpoint written or read by this process.
+      fault: what is not finite; the run has diverged then.
     """
 
     state: State
@@ -43,6 +44,7 @@ class Course:
     rows: int = 0
     latest: dict[str, float] = field(default_factory=dict)
     saved: int | None = None
+    fault: str | None = None
 
     def notes(self) -> dict[str, Any]:
         """What a checkpoint holds beside the arrays; JSON keeps every float exactly."""

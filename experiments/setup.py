@@ -91,11 +91,10 @@ def assemble(config: Config, task: Any) -> Setup:
     forward = FORWARD[config.model.kind]
     model = nnx.eval_shape(lambda: build_model(config, size))
     apply, _, fixed = split(model, forward)
-    training = _training(config, derived, task, apply)
+    training = make_training(config, task, apply)
 
     def start(seed: Any) -> State:
-        model = build_model(config, size, seed)
-        return initial_state(training, split(model, forward)[1])
+        return first_state(config, size, seed, training)
 
     def constants() -> Tree:
         return split(build_model(config, size), forward)[2]
@@ -119,7 +118,15 @@ def assemble(config: Config, task: Any) -> Setup:
     )
 
 
-def _training(config: Config, derived: Derived, task: Any, apply: Apply) -> Training:
+def first_state(config: Config, size: int, seed: Any, training: Training) -> State:
+    """The state before the first step, its parameters drawn from a seed."""
+    model = build_model(config, size, seed)
+    return initial_state(training, split(model, FORWARD[config.model.kind])[1])
+
+
+def make_training(config: Config, task: Any, apply: Apply) -> Training:
+    """What a step is made of; numbers of the `optim` section may be traced."""
+    derived = resolve(config)
     schedule = make_schedule(
         config.optim, steps=derived.steps, warmup=derived.warmup, decay=derived.decay
     )

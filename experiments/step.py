@@ -195,17 +195,17 @@ def train_step(
     return after, dict(zip(METRICS, found, strict=True))
 
 
-def make_train_call(training: Training, most: int) -> Callable[..., Any]:
-    """Compiles once: (state, inputs, count) -> (state, metrics, done).
+def train_steps(training: Training, most: int) -> Callable[..., Any]:
+    """Many steps as a pure function: (state, inputs, count) -> (state, metrics, done).
 
     Args:
       training: what a step is made of.
       most: the longest call in steps, the size of the buffer.
 
     Returns:
-      A jitted function that takes `count` steps, or fewer if loss or gradient are not
-      finite; metrics are [most] arrays of which the first `done` are set. It consumes
-      the state that it is given.
+      A function that takes `count` steps, or fewer if loss or gradient are not finite;
+      metrics are [most] arrays of which the first `done` are set. Under `vmap` each
+      lane ends by itself, and one that has ended keeps its state.
     """
 
     def call(state: State, inputs: Inputs, count: Array):
@@ -226,6 +226,12 @@ def make_train_call(training: Training, most: int) -> Callable[..., Any]:
         state, buffer, done, _ = jax.lax.while_loop(unfinished, body, start)
         return state, buffer, done
 
+    return call
+
+
+def make_train_call(training: Training, most: int) -> Callable[..., Any]:
+    """`train_steps`, compiled once; it consumes the state that it is given."""
+    call = train_steps(training, most)
     return jax.jit(call, donate_argnums=0, out_shardings=training.replicated)
 
 
@@ -240,8 +246,8 @@ def eval_step(
     return tally(batch, logits, nats, whole=training.whole)
 
 
-def make_eval_call(training: Training, most: int) -> Callable[..., Any]:
-    """Compiles once: (params, inputs, first, count) -> sums [most] per batch."""
+def eval_batches(training: Training, most: int) -> Callable[..., Any]:
+    """A pure function: (params, inputs, first, count) -> sums [most] per batch."""
 
     def call(params: Tree, inputs: Inputs, first: Array, count: Array):
         def body(i, buffer):
@@ -252,4 +258,9 @@ def make_eval_call(training: Training, most: int) -> Callable[..., Any]:
         buffer = {name: jnp.zeros(most, jnp.float32) for name in names}
         return jax.lax.fori_loop(0, count, body, buffer)
 
-    return jax.jit(call, out_shardings=training.replicated)
+    return call
+
+
+def make_eval_call(training: Training, most: int) -> Callable[..., Any]:
+    """`eval_batches`, compiled once."""
+    return jax.jit(eval_batches(training, most), out_shardings=training.replicated)

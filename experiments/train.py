@@ -68,6 +68,12 @@ class Trainer:
 
     def work(self) -> int:
         """Resumes or starts, and goes on to the end or until asked to stop."""
+        self.open()
+        with self.screen:
+            return self.loop()
+
+    def open(self) -> None:
+        """Finds where the run goes on, and says what it is."""
         self.course = self.begin()
         devices = self.setup.training.mesh.devices
         kind, count = devices.flat[0].device_kind, devices.size
@@ -83,27 +89,38 @@ class Trainer:
         )
         self.events = Events(self.setup, self.run, self.stop, self.screen)
         self.stop.say = self.screen.line
-        try:
-            with self.screen:
-                return self.loop()
-        except (Diverged, NotFinite) as error:
-            return self.diverge(str(error))
 
     def loop(self) -> int:
         """Does what is due, saves, takes steps; in turn."""
-        course, derived = self.course, self.setup.derived
-        while True:
-            self.events.work_off(course)
-            is_done = course.step == derived.steps and not course.due
-            is_best = self.store.best and course.best_step == course.step
-            leaves = self.stop.requested and not is_done
-            if leaves or is_best or saves_at(course.step, derived):
-                self.save()
-            if leaves:
-                return self.leave()
-            if is_done:
-                return self.finish()
+        while (code := self.turn()) is None:
             self.take_steps()
+        return code
+
+    def turn(self) -> int | None:
+        """Does what is due and saves; the exit code once the run has ended."""
+        try:
+            return self.settle()
+        except (Diverged, NotFinite) as error:
+            return self.diverge(str(error))
+
+    def settle(self) -> int | None:
+        """As `turn`.
+
+        Raises:
+          Diverged, NotFinite: a number is not finite.
+        """
+        course, derived = self.course, self.setup.derived
+        if course.fault is not None:
+            raise Diverged(course.fault)
+        self.events.work_off(course)
+        is_done = course.step == derived.steps and not course.due
+        is_best = self.store.best and course.best_step == course.step
+        leaves = self.stop.requested and not is_done
+        if leaves or is_best or saves_at(course.step, derived):
+            self.save()
+        if leaves:
+            return self.leave()
+        return self.finish() if is_done else None
 
     def begin(self) -> Course:
         """Where the run goes on: its newest readable checkpoint, or step 0.
@@ -154,25 +171,24 @@ class Trainer:
         self.console.print("\n".join(lines), soft_wrap=True, highlight=False)
 
     def take_steps(self) -> None:
-        """One compiled call, and a check of what it found.
-
-        Raises:
-          Diverged: a loss or a gradient is not finite.
-        """
-        course, start = self.course, time.monotonic()
+        """One compiled call, and what it found."""
+        start = time.monotonic()
         if not self.has_moved:
             self.screen.phase("compiling")
-        course.state, metrics, done = self.setup.train_call(
-            course.state, self.setup.inputs, np.int32(self.call_length())
+        self.course.state, metrics, done = self.setup.train_call(
+            self.course.state, self.setup.inputs, np.int32(self.call_length())
         )
         rows = np.stack([np.asarray(metrics[name]) for name in METRICS], axis=1)
-        rows = rows[: int(done)]
-        seconds = time.monotonic() - start
+        self.took(rows[: int(done)], time.monotonic() - start)
+
+    def took(self, rows: np.ndarray, seconds: float) -> None:
+        """Notes the metrics [steps, 3] of a call and how long it lasted."""
+        course = self.course
         self.stop.has_something_to_save = True
         course.moved(rows, self.setup.derived)
         if not np.isfinite(rows).all():
-            raise Diverged(f"the loss is not finite at step {course.step:,}")
-        if self.has_moved:
+            course.fault = f"the loss is not finite at step {course.step:,}"
+        elif self.has_moved:
             self.screen.advance(course.step, rows[-1, 0], seconds, len(rows))
         else:
             self.first_loss(seconds, rows[0, 0])

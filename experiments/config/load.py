@@ -15,6 +15,7 @@ from experiments.config.paths import fields, is_section, unknown_key, wrong_valu
 from experiments.config.resolve import check
 from experiments.config.schema import Config, Section
 
+MANY = ("sweep", "study")  # sections that describe many runs; see `config.many`
 MOST_FAULTS = 50  # nobody reads more, and finding nearest names takes time
 
 
@@ -31,15 +32,30 @@ def load(path: str | os.PathLike | None, overrides: Sequence[str] = ()) -> Confi
     Raises:
       ConfigError: with one line for each fault found.
     """
+    layers = read_layers(path, overrides)
+    for key in (each for each in MANY if each in layers.data):
+        del layers.data[key]
+        message = f"is for many runs; use `attn {key}`, or name a config without it."
+        layers.note([layers.origins.fault((key,), message)])
+    return validated(layers)
+
+
+def read_layers(path: str | os.PathLike | None, overrides: Sequence[str]) -> Layers:
+    """The file, its parents and the overrides as data with places; nothing checked."""
     layers = Layers("config" if path is None else os.fspath(path))
     if path is not None:
         layers.add_file(FilePath(path))
     for text in overrides:
         layers.add_override(text)
-    return _validated(layers)
+    return layers
 
 
-def _validated(layers: Layers) -> Config:
+def validated(layers: Layers) -> Config:
+    """The config that the data make.
+
+    Raises:
+      ConfigError: with one line for each fault found.
+    """
     try:
         config = Config.model_validate(_without_empty_sections(layers.data))
     except ValidationError as error:

@@ -78,7 +78,10 @@ def unknown_key(path: Path) -> str:
     *parent, key = path
     if set("()") & set(key):  # `{mask: window(back=1, ahead=2)}` is cut at the comma
         return "unknown key; inside { } a value with a comma needs quotes."
-    siblings = [*(section_at(tuple(parent)) or {}), *([] if parent else ["extends"])]
+    siblings = [
+        *(section_at(tuple(parent)) or {}),
+        *([] if parent else ["extends", "sweep", "study"]),
+    ]
     remark = strange_letters(key)
     meant = _meant(key, tuple(parent), siblings)
     if meant:
