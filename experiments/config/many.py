@@ -19,7 +19,7 @@ from experiments.config.errors import ConfigError, Fault, did_you_mean, show
 from experiments.config.fields import Name, Says
 from experiments.config.layers import Layers
 from experiments.config.load import MOST_FAULTS, read_layers, validated
-from experiments.config.origin import Path, split
+from experiments.config.origin import Origin, Origins, Path, split
 from experiments.config.paths import fields, is_section, unknown_key, words_of
 from experiments.config.schema import Config, Section
 from experiments.config.sweeps import Range, Study, Sweep
@@ -150,6 +150,7 @@ def _section(kind: str, data: Any, layers: Layers) -> tuple[Any, list[Fault]]:
         message = f"expected keys indented below it, got {show(data)}."
         return None, [origins.fault((kind,), message)]
     data = _flat(data)
+    origins.at |= dict(_flat_places(kind, origins))
     faults = [*_unknown(kind, data, origins)]
     try:
         section = model.model_validate(data)
@@ -175,6 +176,16 @@ def _flat(data: dict[str, Any]) -> dict[str, Any]:
                 for name, each in data[group].items()
             }
     return data
+
+
+def _flat_places(kind: str, origins: Origins) -> Iterator[tuple[Path, Origin]]:
+    """The places of indented changes under the dotted keys they came to."""
+    for path, at in origins.at.items():
+        start = {"axes": 2, "variants": 3, "tasks": 3}.get(str(path[1:2] and path[1]))
+        if path[0] == kind and start is not None:
+            keys = [part for part in path[start:] if isinstance(part, str)]
+            rest = [part for part in path[start:] if not isinstance(part, str)]
+            yield (*path[:start], ".".join(keys), *rest), at
 
 
 def flatten(axes: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
