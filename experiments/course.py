@@ -87,6 +87,7 @@ def due_at(step: int, derived: Derived) -> list[str]:
     due = [name for name, n in every.items() if n and step % n == 0]
     if step == derived.steps:
         due = [name for name, n in every.items() if n]
+        due += ["grid"] if derived.grid else []
     return ["log"] if step == 1 and "log" not in due else due
 
 

@@ -4,7 +4,7 @@ import math
 import time
 from typing import Any
 
-from experiments import manifest
+from experiments import grid, manifest
 from experiments.course import Course
 from experiments.evaluate import evaluate
 from experiments.generate import sample_text
@@ -32,7 +32,12 @@ class Events:
 
     def __init__(self, setup: Setup, run: Run, stop: Stop, screen: Screen):
         self.setup, self.run, self.stop, self.screen = setup, run, stop, screen
-        self.kinds = {"log": self.log, "eval": self.evaluate, "sample": self.sample}
+        self.kinds = {
+            "log": self.log,
+            "eval": self.evaluate,
+            "sample": self.sample,
+            "grid": self.grid,
+        }
 
     def work_off(self, course: Course) -> None:
         """Does what is due; what a signal interrupts or prevents stays due.
@@ -109,6 +114,21 @@ class Events:
         self.note("sample", course.step, {"seconds": round(seconds, 4)})
         lines = printable(text).strip("\n").split("\n")[:SHOWN_LINES]
         self.screen.line("\n".join(f"  | {line}" for line in lines), style="dim")
+        return True
+
+    def grid(self, course: Course) -> bool:
+        """The difficulties that the config asks for; False when a signal came in."""
+        setup, start = self.setup, time.monotonic()
+        self.screen.phase("evaluating on the grid")
+        axes, params = setup.config.eval.grid, course.state.best_params
+        found = grid.evaluate_grid(setup, params, axes, halted=self.halted)
+        if found is None:
+            return False
+        text = grid.record(setup, course.step, axes, found)
+        self.run.write_text(grid.file_name(axes), text)
+        self._write(course, grid.row(found))
+        seconds = time.monotonic() - start
+        self.note("grid", course.step, {"seconds": round(seconds, 4)})
         return True
 
     def halted(self) -> bool:

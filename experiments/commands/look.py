@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from experiments.commands import grid as grids
 from experiments.commands.find import find_run
 from experiments.commands.options import RUNS, AsJson, RunName, Runs
 
@@ -21,10 +22,23 @@ def evaluate(
         int | None,
         typer.Option(min=1, help="Validation batches to read (default: all)."),
     ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--grid",
+            metavar="OPTION=VALUE,...",
+            help="Options of the task to vary, such as length=16,32,64; several make"
+            " a table.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a run on its held-out text."""
+    """Score a run on held-out data, also at other lengths and difficulties."""
     path = find_run(name, runs)
+    if grid:
+        found = grids.evaluate_on(path, grid, checkpoint, batches)
+        print(json.dumps(found) if as_json else grids.table(found))
+        return
     from experiments.look import load_trained, score  # late: it imports JAX
 
     found = score(load_trained(path, checkpoint), batches)

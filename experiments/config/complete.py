@@ -52,7 +52,7 @@ def with_options(config: Config, changes: dict[str, Any]) -> Config:
 
     Args:
       config: as loaded.
-      changes: option to value.
+      changes: option to value; `context` too for a task whose context is chosen.
 
     Returns:
       The config with these options and the context that follows from them.
@@ -60,8 +60,15 @@ def with_options(config: Config, changes: dict[str, Any]) -> Config:
     Raises:
       ConfigError: there is no such option, or the options cannot hold together.
     """
-    wanted = {"options": config.data.options | changes, "context": None}
-    data = config.data.model_copy(update=wanted)
+    task = tasks.declared(config.data.kind)
+    wanted = config.data.options | changes
+    context = config.data.context
+    if task.context is None:
+        context = None  # it follows from the options
+    elif "context" not in task.knobs.model_fields:
+        context = wanted.pop("context", context)
+    update = {"options": wanted, "context": context}
+    data = config.data.model_copy(update=update)
     made, faults = complete(config.model_copy(update={"data": data}), config._origins)
     if faults:
         raise ConfigError(faults)

@@ -73,6 +73,11 @@ Options = Annotated[
     BeforeValidator(lambda value: {} if value is None else value),
     Says("options of the task by name, such as {length: 64}"),
 ]
+Grid = Annotated[
+    dict[str, Any],
+    BeforeValidator(lambda value: {} if value is None else value),
+    Says("options of the task, each with a list of values, as {length: [16, 32]}"),
+]
 Tags = Annotated[tuple[Name, ...], Says("a list of names, such as [tiny, baseline]")]
 
 

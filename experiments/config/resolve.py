@@ -1,10 +1,12 @@
 """What follows from a config, and which of its values cannot go together."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from experiments.config.durations import Duration
 from experiments.config.errors import Fault
+from experiments.config.grid import faults as grid_faults
 from experiments.config.origin import split
 from experiments.config.schema import Config
 
@@ -29,6 +31,7 @@ class Derived:
       key_heads: key and value heads.
       hidden: width inside the MLP.
       source: which text, after `data.path` has had its say.
+      grid: how many difficulties are evaluated at the end.
     """
 
     tokens_per_step: int
@@ -46,6 +49,7 @@ class Derived:
     key_heads: int
     hidden: int
     source: str
+    grid: int
 
 
 def resolve(config: Config) -> Derived:
@@ -75,6 +79,7 @@ def resolve(config: Config) -> Derived:
         key_heads=model.key_heads or model.heads,
         hidden=model.hidden or 4 * model.width,
         source="file" if data.path else data.source,
+        grid=math.prod(map(len, config.eval.grid.values())) if config.eval.grid else 0,
     )
 
 
@@ -201,6 +206,12 @@ def devices(config: Config) -> Iterator[Finding]:
         yield "mesh.devices", message, ("process.simulated_devices",)
 
 
+def grid(config: Config) -> Iterator[Finding]:
+    """The difficulties to evaluate on exist, and the model can read them."""
+    for axis, message in grid_faults(config, config.eval.grid):
+        yield f"eval.grid.{axis}", message, ("eval.grid",)
+
+
 RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     heads,
     rotary,
@@ -210,4 +221,5 @@ RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     batch,
     schedule,
     devices,
+    grid,
 )

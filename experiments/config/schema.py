@@ -14,6 +14,7 @@ from experiments.config.fields import (
     Count,
     Flag,
     Fraction,
+    Grid,
     Name,
     NotNegative,
     Options,
@@ -184,6 +185,7 @@ class Eval(Section):
 
     every: lasting("steps", "tokens", "%") = says("10%", "time between evaluations")
     batches: Count | None = says(20, "batches of one evaluation (null: all)")
+    grid: Grid = says({}, "difficulties to evaluate on at the end; see `attn eval`")
 
 
 class Sample(Section):

@@ -12,6 +12,9 @@ from experiments.config.paths import expected, fields, words_of
 from experiments.config.schema import Config
 from experiments.config.source import read_tree
 
+# Keys that came later: while they are empty they change no hash, and no run's name.
+LATER = (("data", "options"), ("eval", "grid"))
+
 Note = Callable[[Config, Path], str]
 
 
@@ -45,7 +48,8 @@ def meaning(config: Config, path: Path) -> str:
     if path[:2] == ("data", "options") and path[2:]:
         field = tasks.declared(config.data.kind).knobs.model_fields[path[2]]
         return f"{field.description}; {words_of(field)}"
-    return f"{fields()[path].description}; {expected(path)}"
+    known = path if path in fields() else path[:2]  # an axis of the grid
+    return f"{fields()[known].description}; {expected(known)}"
 
 
 def _lines(data: dict[str, Any], at: Path) -> Iterator[tuple[Path, str]]:
@@ -84,8 +88,9 @@ def config_hash(config: Config) -> str:
         for each in sections:
             inner = inner[each]
         del inner[key]
-    if not data["data"]["options"]:  # so that the runs on text keep their names
-        del data["data"]["options"]
+    for section, key in LATER:
+        if not data[section][key]:
+            del data[section][key]
     text = json.dumps(data, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -80,6 +80,7 @@ OTHER = {
     "train.budget": "5min",
     "eval.every": "100steps",
     "eval.batches": None,
+    "eval.grid": {"context": [64, 128]},
     "sample.every": None,
     "sample.length": 10,
     "sample.prompt": "def f(x):\n\t#",
