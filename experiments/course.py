@@ -83,6 +83,7 @@ def due_at(step: int, derived: Derived) -> list[str]:
         "log": derived.log_every,
         "eval": derived.eval_every,
         "sample": derived.sample_every,
+        "maps": derived.maps_every,
     }
     due = [name for name, n in every.items() if n and step % n == 0]
     if step == derived.steps:
@@ -99,5 +100,5 @@ def saves_at(step: int, derived: Derived) -> bool:
 def next_stop(step: int, derived: Derived) -> int:
     """The next step after which something is to be done."""
     every = [derived.log_every, derived.eval_every, derived.checkpoint_every]
-    every += [derived.sample_every] if derived.sample_every else []
+    every += [n for n in (derived.sample_every, derived.maps_every) if n]
     return min(derived.steps, *(step - step % n + n for n in every))

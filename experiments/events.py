@@ -8,6 +8,8 @@ from experiments import grid, manifest
 from experiments.course import Course
 from experiments.evaluate import evaluate
 from experiments.generate import sample_text
+from experiments.inspect.mapper import Mapper
+from experiments.maps import file_name
 from experiments.progress import Screen, duration, printable
 from experiments.run import Run
 from experiments.setup import Setup
@@ -37,7 +39,9 @@ class Events:
             "eval": self.evaluate,
             "sample": self.sample,
             "grid": self.grid,
+            "maps": self.maps,
         }
+        self.mapper: Mapper | None = None  # made when first needed
 
     def work_off(self, course: Course) -> None:
         """Does what is due; what a signal interrupts or prevents stays due.
@@ -129,6 +133,19 @@ class Events:
         self._write(course, grid.row(found))
         seconds = time.monotonic() - start
         self.note("grid", course.step, {"seconds": round(seconds, 4)})
+        return True
+
+    def maps(self, course: Course) -> bool:
+        """Attention and head scores on one validation example."""
+        start = time.monotonic()
+        self.screen.phase("mapping")
+        self.mapper = self.mapper or Mapper(self.setup)
+        content, row = self.mapper.look(course.state.best_params)
+        self.run.write_text(file_name(course.step), content)
+        if row:
+            self._write(course, row)
+        seconds = time.monotonic() - start
+        self.note("maps", course.step, {"seconds": round(seconds, 4)})
         return True
 
     def halted(self) -> bool:

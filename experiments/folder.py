@@ -12,7 +12,13 @@ from experiments.errors import UserError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,80}")
 LOCK, MANIFEST = "lock", "manifest.json"
-OURS = {LOCK, "config.yaml", "checkpoints", "samples"}  # there before the manifest
+OURS = {
+    LOCK,
+    "config.yaml",
+    "checkpoints",
+    "samples",
+    "maps",
+}  # there before the manifest
 
 
 class RunError(UserError):

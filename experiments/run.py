@@ -5,7 +5,7 @@ runs/<name>-<hash8>/
   config.yaml     the resolved config
   metrics.jsonl   numbers that only depend on the config; perf.jsonl has the clocks
   result.json     what was reached
-  checkpoints/  samples/
+  checkpoints/  samples/  maps/
 """
 
 import json
@@ -67,6 +67,7 @@ class Run:
             folder.check_contents(path)
             storage.remove_stale(path)
             storage.remove_stale(path / "samples")
+            storage.remove_stale(path / "maps")
             if fresh:
                 folder.empty(path)
             elif (path / "manifest.json").exists():
@@ -184,11 +185,12 @@ class Run:
         """Writes result.json: one flat record."""
         self.write_text("result.json", storage.to_json(result, indent=2) + "\n")
 
-    def write_text(self, name: str, text: str) -> None:
+    def write_text(self, name: str, text: str | bytes) -> None:
         """Writes a file of the run at once; `name` may have one folder."""
         self._writable()
         for part in name.split("/"):
             folder.check_name(part)
+        (self.path / name).parent.mkdir(exist_ok=True)
         storage.write_atomic(self.path / name, text)
 
     @property

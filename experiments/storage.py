@@ -13,15 +13,15 @@ TEMPORARY = ".tmp"
 PAUSES = (0.01, 0.05)  # seconds; far longer than a reader looks at a lock
 
 
-def write_atomic(path: Path, text: str) -> None:
+def write_atomic(path: Path, text: str | bytes) -> None:
     """Replaces a file at once: readers see the old text or the new, never a part.
 
     The temporary file lies in the same folder, since a rename is atomic only there.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            file.write(text.encode() if isinstance(text, str) else text)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

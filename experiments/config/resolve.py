@@ -25,6 +25,7 @@ class Derived:
       sample_every: steps between samples, None for no samples.
       checkpoint_every: steps between checkpoints.
       log_every: steps between log lines.
+      maps_every: steps between attention maps, None for none.
       budget: seconds after which it saves and stops, None for no limit.
       microbatch: examples computed at once.
       head_width: width of a head.
@@ -43,6 +44,7 @@ class Derived:
     sample_every: int | None
     checkpoint_every: int
     log_every: int
+    maps_every: int | None
     budget: float | None
     microbatch: int
     head_width: int
@@ -73,6 +75,7 @@ def resolve(config: Config) -> Derived:
         sample_every=count(config.sample.every),
         checkpoint_every=count(config.checkpoint.every),
         log_every=count(config.log.every),
+        maps_every=count(config.log.maps_every),
         budget=None if budget is None else budget.seconds,
         microbatch=data.batch // config.optim.accumulate,
         head_width=model.head_width or model.width // model.heads,

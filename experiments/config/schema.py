@@ -214,6 +214,9 @@ class Log(Section):
     """What is written while training."""
 
     every: lasting("steps", "tokens", "%") = says("10steps", "time between log lines")
+    maps_every: lasting("steps", "tokens", "%") | None = says(
+        None, "time between attention maps and head scores (null: none)"
+    )
 
 
 class Mesh(Section):

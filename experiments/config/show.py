@@ -13,7 +13,7 @@ from experiments.config.schema import Config
 from experiments.config.source import read_tree
 
 # Keys that came later: while they are empty they change no hash, and no run's name.
-LATER = (("data", "options"), ("eval", "grid"))
+LATER = (("data", "options"), ("eval", "grid"), ("log", "maps_every"))
 
 Note = Callable[[Config, Path], str]
 

@@ -90,6 +90,7 @@ OTHER = {
     "checkpoint.keep": 5,
     "checkpoint.best": False,
     "log.every": "1steps",
+    "log.maps_every": "30steps",
     "mesh.devices": 2,
     "process.allocator": False,
     "process.simulated_devices": 2,
