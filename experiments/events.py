@@ -5,9 +5,9 @@ import time
 from typing import Any
 
 from experiments import grid, manifest
+from experiments.answer import answer
 from experiments.course import Course
 from experiments.evaluate import evaluate
-from experiments.generate import sample_text
 from experiments.inspect.mapper import Mapper
 from experiments.maps import file_name
 from experiments.progress import Screen, duration, printable
@@ -106,13 +106,14 @@ class Events:
         return True
 
     def sample(self, course: Course) -> bool:
-        """A text written by the model; False when a signal came in between."""
+        """What the model says to the prompt; False when a signal came in between."""
         start = time.monotonic()
         self.screen.phase("sampling")
         params = course.state.best_params
-        text = sample_text(self.setup, params, halted=self.halted)
-        if text is None:
+        said = answer(self.setup, params, halted=self.halted)
+        if said is None:
             return False
+        text = "\n".join(filter(None, (said.record.get("source"), said.text)))
         self.run.write_text(f"samples/step_{course.step:08d}.txt", text + "\n")
         seconds = time.monotonic() - start
         self.note("sample", course.step, {"seconds": round(seconds, 4)})

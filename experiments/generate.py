@@ -147,7 +147,7 @@ def sample_text(
     tokens = encode_prompt(setup.config, vocabulary, prompt)
     drawing = drawing or Drawing(wanted.temperature, wanted.top_k)
     new = generate(
-        setup.generate_call,
+        setup.answer_call,
         params,
         setup.inputs,
         tokens,

@@ -1,17 +1,16 @@
-"""Looking at a run that was trained: its model, its score, its text."""
+"""Looking at a run that was trained: its model, its score, what it says."""
 
 import dataclasses
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from experiments import process
+from experiments.answer import Answer, answer
+from experiments.asked import Asked
 from experiments.checkpoint import Store
 from experiments.data import task_of, without_text
 from experiments.errors import UserError
 from experiments.evaluate import evaluate
-from experiments.generate import Drawing, sample_text
 from experiments.run import Run
 from experiments.session import settings
 from experiments.setup import Setup, assemble
@@ -101,25 +100,12 @@ def score(trained: Trained, batches: int | None = None) -> dict[str, Any]:
     return {"run": trained.run.path.name, "step": trained.step, **row}
 
 
-def write_text(
-    trained: Trained,
-    *,
-    prompt: str | None,
-    length: int | None,
-    drawing: Drawing,
-    seed: int | None,
-) -> str:
-    """A text by the model; the same seed gives the same text.
+def say(trained: Trained, asked: Asked) -> Answer:
+    """What a trained model answers; the same seed gives the same text.
 
     Raises:
-      UserError: the vocabulary cannot write the prompt.
+      UserError: the vocabulary cannot write the prompt, or it is too long.
     """
-    setup = trained.setup
-    if seed is not None:
-        inputs = dataclasses.replace(setup.inputs, seed=setup.place(np.uint32(seed)))
-        setup = dataclasses.replace(setup, inputs=inputs)
-    text = sample_text(
-        setup, trained.params, prompt=prompt, length=length, drawing=drawing
-    )
-    assert text is not None  # nothing halts it
-    return text
+    said = answer(trained.setup, trained.params, asked)
+    assert said is not None  # nothing halts it
+    return said

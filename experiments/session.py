@@ -67,9 +67,9 @@ def _train(run: Run, stop: signals.Stop, quiet: bool) -> int:
     made = process.prepare(settings(config))
     process.start_jax(settings(config))
     # Here, not above: these import JAX, which `process.prepare` has to come before.
+    from experiments.answer import check_prompt
     from experiments.config.notation import check_notation
     from experiments.data import task_of
-    from experiments.generate import encode_prompt
     from experiments.train import train
 
     check_notation(config)
@@ -78,7 +78,7 @@ def _train(run: Run, stop: signals.Stop, quiet: bool) -> int:
     task = task_of(run, keep=True)
     if config.sample.every is not None:
         # Now, not when the first sample is due, which can be hours from here.
-        encode_prompt(config, task.vocabulary, None)
+        check_prompt(config, task.vocabulary, None)
     run.start_session(process=made, data=task.describe())
     return train(config, run, task, stop=stop, quiet=quiet)
 

@@ -10,8 +10,8 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
 
+from experiments.answer import make_answer_call
 from experiments.config import Config, Derived, resolve
-from experiments.generate import make_generate_call
 from experiments.model import FORWARD, build_model
 from experiments.optim import make_optimizer, make_schedule
 from experiments.step import (
@@ -39,7 +39,7 @@ class Setup:
       inputs: data, constants and seed, on the devices.
       shapes: the state's shapes and dtypes.
       start: makes the state before the first step.
-      train_call, eval_call, generate_call: the three jitted functions.
+      train_call, eval_call, answer_call: the three jitted functions.
     """
 
     config: Config
@@ -51,7 +51,7 @@ class Setup:
     start: Callable[[], State]
     train_call: Callable[..., Any]
     eval_call: Callable[..., Any]
-    generate_call: Callable[..., Any]
+    answer_call: Callable[..., Any]
 
     @property
     def most(self) -> int:
@@ -114,7 +114,7 @@ def assemble(config: Config, task: Any) -> Setup:
         start=lambda: made(seed),
         train_call=make_train_call(training, most),
         eval_call=make_eval_call(training, most),
-        generate_call=make_generate_call(apply),
+        answer_call=make_answer_call(config, model, apply),
     )
 
 

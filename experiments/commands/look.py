@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from experiments.asked import Asked, check_asked
 from experiments.commands import grid as grids
 from experiments.commands.find import find_run
 from experiments.commands.options import RUNS, AsJson, RunName, Runs
+from experiments.run import Run
 
 Which = Annotated[
     str, typer.Option("--checkpoint", help="best, last, or the step of one.")
@@ -45,17 +47,21 @@ def evaluate(
     if as_json:
         print(json.dumps(found))
         return
+    width = max(map(len, found)) + 2
     for key, value in found.items():
-        print(
-            f"{key:<16}{value:.6g}" if isinstance(value, float) else f"{key:<16}{value}"
-        )
+        said = f"{value:.6g}" if isinstance(value, float) else value
+        print(f"{key:<{width}}{said}")
 
 
 def sample(
     name: RunName = None,
     runs: Runs = RUNS,
     prompt: Annotated[
-        str | None, typer.Option(help="How the text begins.", show_default="config")
+        str | None,
+        typer.Option(
+            help="How the text begins; what to translate or classify.",
+            show_default="config",
+        ),
     ] = None,
     length: Annotated[
         int | None, typer.Option(min=1, help="Tokens.", show_default="config")
@@ -71,23 +77,32 @@ def sample(
     seed: Annotated[
         int | None, typer.Option(min=0, help="Another seed, another text.")
     ] = None,
+    beam: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Beams of a translation; 1 is greedy.", show_default="config"
+        ),
+    ] = None,
+    length_penalty: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Favours longer answers of a beam.", show_default="config"
+        ),
+    ] = None,
     checkpoint: Which = "best",
     as_json: AsJson = False,
 ) -> None:
-    """Let a trained model write."""
+    """Let a trained model write, translate or classify."""
+    asked = Asked(prompt, length, temperature, top_k, seed, beam, length_penalty)
     path = find_run(name, runs)
-    from experiments.generate import Drawing  # late: it imports JAX
-    from experiments.look import load_trained, write_text
+    check_asked(asked, Run.open(path).config.model.kind)
+    from experiments.look import load_trained, say  # late: it imports JAX
     from experiments.progress import printable
 
     trained = load_trained(path, checkpoint, text=False)
-    wanted = trained.run.config.sample
-    drawing = Drawing(
-        wanted.temperature if temperature is None else temperature,
-        wanted.top_k if top_k is None else top_k,
-    )
-    text = write_text(trained, prompt=prompt, length=length, drawing=drawing, seed=seed)
+    said = say(trained, asked)
     if as_json:
-        print(json.dumps({"run": path.name, "step": trained.step, "text": text}))
+        found = {"run": path.name, "step": trained.step, "text": said.text}
+        print(json.dumps(found | said.record))
     else:
-        print(printable(text))
+        print(printable(said.text))

@@ -20,6 +20,11 @@ class Knobs(Section):
         raise NotImplementedError
 
     @property
+    def source(self) -> int:
+        """S, the tokens of a source, for a task that has one."""
+        raise NotImplementedError
+
+    @property
     def examples(self) -> float:
         """How many different examples there are, at least."""
         return math.inf

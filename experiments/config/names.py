@@ -13,7 +13,17 @@ NORMS = {
     "layer": "LayerNorm: mean and variance",
     "rms": "RMSNorm: root mean square only",
 }
-MODELS = {"decoder": "causal language model: embedding, blocks, head"}
+MODELS = {
+    "decoder": "causal language model: embedding, blocks, head",
+    "seq2seq": "encoder, and a decoder that attends to its outputs",
+    "classifier": "encoder, pooling, a score for each class",
+}
+POOLINGS = {
+    "mean": "the mean over the tokens",
+    "first": "the first token",
+    "max": "the largest of each feature",
+    "attention": "a learned query attends to the tokens",
+}
 TASKS = {
     "text": "next-token prediction on text",
     "copy": "a word again",
@@ -28,6 +38,7 @@ TASKS = {
     "dyck": "which bracket closes here?",
     "listops": "the value of nested MAX, MIN, MED and SM",
     "grammar": "a random regular language whose entropy is known",
+    "dates": "from dates as people write them to ISO dates (seq2seq)",
 }
 PRESETS = {
     "tiny": "seconds to minutes on two cores",
@@ -84,6 +95,9 @@ SYNONYMS = {
     "attn": "model.mask",
     "base": "extends",
     "batchsize": "data.batch",
+    "beam": "sample.beam",
+    "beams": "sample.beam",
+    "beamsize": "sample.beam",
     "beta1": "optim.betas",
     "beta2": "optim.betas",
     "bf16": "precision.compute",
@@ -102,6 +116,7 @@ SYNONYMS = {
     "dim": "model.width",
     "dmodel": "model.width",
     "dtype": "precision.compute",
+    "encoderdepth": "model.encoder_layers",
     "embeddim": "model.width",
     "embeddingdim": "model.width",
     "epochs": "train.duration",
@@ -158,6 +173,8 @@ SYNONYMS = {
     "nkvhead": "model.key_heads",
     "nlayer": "model.layers",
     "nlayers": "model.layers",
+    "numbeams": "sample.beam",
+    "numencoderlayers": "model.encoder_layers",
     "numepochs": "train.duration",
     "numheads": "model.heads",
     "numhiddenlayers": "model.layers",
@@ -170,6 +187,7 @@ SYNONYMS = {
     "paramdtype": "precision.parameters",
     "parent": "extends",
     "perdevicetrainbatchsize": "data.batch",
+    "pooler": "model.pooling",
     "pos": "model.position",
     "posemb": "model.position",
     "positionalencoding": "model.position",

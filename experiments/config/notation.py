@@ -3,7 +3,17 @@
 from experiments.config.errors import ConfigError, nearest, show
 from experiments.config.schema import Config
 
-KINDS = ("position", "mask", "logits", "normalizer", "similarity")  # keys are kinds
+# Key of `model` to the kind of piece that it holds; any attention where that is None.
+KINDS = {
+    "position": "position",
+    "mask": "mask",
+    "encoder_mask": "mask",
+    "cross": None,
+    "cross_position": "position",
+    "logits": "logits",
+    "normalizer": "normalizer",
+    "similarity": "similarity",
+}
 
 
 def check_notation(config: Config) -> None:
@@ -12,19 +22,23 @@ def check_notation(config: Config) -> None:
     Raises:
       ConfigError: with one line for each field, at the place where it was written.
     """
-    found = {kind: _problem(kind, getattr(config.model, kind)) for kind in KINDS}
+    found = {key: _problem(KINDS[key], getattr(config.model, key)) for key in KINDS}
     found["backend"] = _unknown_backend(config.model.backend)
     errors = [config.model.fault(key, what) for key, what in found.items() if what]
     if errors:
         raise ConfigError([fault for error in errors for fault in error.faults])
 
 
-def _problem(kind: str, text: str) -> str | None:
+def _problem(kind: str | None, text: str) -> str | None:
     # Here, not above: a config with mistakes is refused before JAX is imported.
+    from attn.spec.attention import as_attention
     from attn.spec.notation import parse
 
     try:
         piece = parse(text)
+        if kind is None:
+            as_attention(piece)
+            return None
     except ValueError as error:
         return " ".join(str(error).split()).removeprefix("notation: ")
     if getattr(piece, "kind", "") == kind:

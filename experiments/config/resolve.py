@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from experiments.config.durations import Duration
 from experiments.config.errors import Fault
 from experiments.config.grid import faults as grid_faults
-from experiments.config.origin import split
+from experiments.config.origin import dotted, split
+from experiments.config.paths import fields
 from experiments.config.schema import Config
 
 
@@ -116,13 +117,30 @@ def heads(config: Config) -> Iterator[Finding]:
         )
 
 
+def foreign_keys(config: Config) -> Iterator[Finding]:
+    """What only another kind of model would read."""
+    kind = config.model.kind
+    for path, field in fields().items():
+        models = (field.json_schema_extra or {}).get("models", [kind])
+        section = getattr(config, path[0])
+        if kind not in models and getattr(section, path[-1]) != field.default:
+            message = f"means nothing for a {kind} model; remove it."
+            yield dotted(path), message, ("model.kind",)
+
+
 def rotary(config: Config) -> Iterator[Finding]:
     """Rotary positions turn pairs of features."""
     width = resolve(config).head_width
     divided = config.model.head_width or not config.model.width % config.model.heads
-    if divided and config.model.position.strip() == "rotary" and width % 2:
+    for key in ("position", "cross_position"):
+        if (
+            not divided
+            or getattr(config.model, key).strip() != "rotary"
+            or not width % 2
+        ):
+            continue
         yield (
-            "model.position",
+            f"model.{key}",
             f"rotary needs an even head width, got {width};"
             " change model.width, model.heads or model.head_width.",
             ("model.width", "model.heads", "model.head_width"),
@@ -217,6 +235,7 @@ def grid(config: Config) -> Iterator[Finding]:
 
 RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     heads,
+    foreign_keys,
     rotary,
     norms,
     vocabulary,

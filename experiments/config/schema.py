@@ -32,15 +32,18 @@ from experiments.config.fields import (
 from experiments.config.origin import Origins, split
 
 
-def says(default: Any, meaning: str, inert: bool = False) -> Any:
+def says(
+    default: Any, meaning: str, inert: bool = False, models: tuple[str, ...] = ()
+) -> Any:
     """A field with its default and its meaning.
 
     Args:
       default: the value if nothing is written.
       meaning: for the reader.
       inert: it changes what is kept or shown, never what is computed.
+      models: the kinds of model for which it means something; () is all of them.
     """
-    extra = {"inert": True} if inert else None
+    extra = {"inert": True} if inert else {"models": list(models)} if models else None
     return Field(default, description=meaning, json_schema_extra=extra)
 
 
@@ -69,6 +72,10 @@ class Section(BaseModel):
         return self._origins.find(split(key)).place
 
 
+LANGUAGE = ("decoder", "seq2seq")  # the kinds of model that write
+ENCODING = ("seq2seq", "classifier")  # those with an encoder
+
+
 class Model(Section):
     """The network."""
 
@@ -87,7 +94,24 @@ class Model(Section):
         "rotary", "how positions enter: rotary, learned, sinusoidal, none"
     )
     mask: notation("masks", "causal & window(back=128)") = says(
-        "causal", "which keys a query may attend to"
+        "causal", "which keys a query of a decoder may attend to", models=LANGUAGE
+    )
+    encoder_layers: Count | None = says(
+        None, "number of blocks of the encoder (null: layers)", models=("seq2seq",)
+    )
+    encoder_mask: notation("masks", "window(back=8, ahead=8)") = says(
+        "everything", "which keys a query of an encoder may attend to", models=ENCODING
+    )
+    cross: notation("attention", "everything") = says(
+        "everything",
+        "attention of the decoder to the encoder: a piece or an Attention(...)",
+        models=("seq2seq",),
+    )
+    cross_position: notation("positions", "rotary(base=10000.0)") = says(
+        "none", "how positions turn queries and keys there", models=("seq2seq",)
+    )
+    pooling: choice(names.POOLINGS) = says(
+        "mean", "how tokens become one vector", models=("classifier",)
     )
     logits: notation("logits pieces", "softcap(50) >> alibi") = says(
         "identity", "what happens to logits before the normalizer"
@@ -98,8 +122,10 @@ class Model(Section):
     similarity: notation("similarities", "dot") = says("dot", "query and key to logits")
     query_key_norm: Flag = says(False, "normalise queries and keys per head")
     dropout: Rate = says(0.0, "share of values dropped while training")
-    tie: Flag = says(True, "the head reads the embedding table")
-    softcap: Positive | None = says(None, "cap of the final logits (null: none)")
+    tie: Flag = says(True, "the head reads the embedding table", models=LANGUAGE)
+    softcap: Positive | None = says(
+        None, "cap of the final logits (null: none)", models=LANGUAGE
+    )
     init_std: Positive | None = says(
         None, "of initial kernels and embedding (null: by width)"
     )
@@ -194,10 +220,20 @@ class Sample(Section):
     every: lasting("steps", "tokens", "%") | None = says(
         "25%", "time between samples (null: none)"
     )
-    length: Count = says(200, "tokens of a sample")
+    length: Count = says(200, "tokens of a sample", models=("decoder",))
     prompt: Text | None = says(None, "text to start from (null: the task's own)")
-    temperature: NotNegative = says(0.8, "0 takes the likeliest token")
-    top_k: Count | None = says(None, "draw among the k likeliest (null: all)")
+    temperature: NotNegative = says(
+        0.8, "0 takes the likeliest token", models=("decoder",)
+    )
+    top_k: Count | None = says(
+        None, "draw among the k likeliest (null: all)", models=("decoder",)
+    )
+    beam: Count = says(
+        1, "beginnings of an answer that go on; 1 is greedy", models=("seq2seq",)
+    )
+    length_penalty: NotNegative = says(
+        0.6, "favours longer answers of a beam; 0 not at all", models=("seq2seq",)
+    )
 
 
 class Checkpoint(Section):

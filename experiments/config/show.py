@@ -82,7 +82,7 @@ def _needs_quotes(text: str) -> bool:
 def config_hash(config: Config) -> str:
     """SHA-256 of everything in a config that can change a result, in hex."""
     data = config.model_dump(mode="json")
-    for path in inert():
+    for path in [*inert(), *foreign(config.model.kind)]:
         *sections, key = path
         inner = data
         for each in sections:
@@ -101,6 +101,15 @@ def inert() -> list[tuple[str, ...]]:
         path
         for path, field in fields().items()
         if (field.json_schema_extra or {}).get("inert")
+    ]
+
+
+def foreign(kind: str) -> list[tuple[str, ...]]:
+    """The paths that mean nothing for a kind of model."""
+    return [
+        path
+        for path, field in fields().items()
+        if kind not in (field.json_schema_extra or {}).get("models", [kind])
     ]
 
 

@@ -53,6 +53,7 @@ class Declaration:
         lifted by `vmap`, and examples are kept for validation by their content.
       symbols: knobs -> every symbol of the vocabulary, in the order of tokens.
       build: (data, vocabulary=JSON or None) -> Task.
+      classes: knobs -> the names of the classes, for a classifier.
       facts: knobs -> Facts; None where nobody knows.
       model: the kind of model that learns it, a name of MODELS.
       context: tokens of an example if a config may choose them; None where they
@@ -69,6 +70,7 @@ class Declaration:
     example: Callable[[jax.Array, Any], Batch] | None = None
     symbols: Callable[[Any], tuple[str, ...]] | None = None
     build: Callable[..., Task] | None = None
+    classes: Callable[[Any], tuple[str, ...]] | None = None
     facts: Callable[[Any], Facts] | None = None
     model: str = "decoder"
     context: int | None = None

@@ -14,6 +14,7 @@ Split = Literal["train", "validation"]
 
 # The third use of a run's seed beside drawing parameters (0) and dropout (1).
 BATCH_STREAM = 2
+END = 0  # the token before and after an answer, and the padding of a source
 SPLITS = {"train": 0, "validation": 1}
 
 
@@ -36,6 +37,35 @@ class Batch:
     targets: Array
     weights: Array
     slices: dict[str, Array] = field(default_factory=dict)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, kw_only=True)
+class Translation(Batch):
+    """Sources and their answers, for a model with an encoder and a decoder.
+
+    Tokens are the answer moved on by one: they begin with END, and where the answer
+    has ended the targets are END, of which the first counts.
+
+    Args:
+      source: [B, S] int32.
+      source_present: [B, S] bool, False where there is padding.
+    """
+
+    source: Array
+    source_present: Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, kw_only=True)
+class Labelled(Batch):
+    """Texts and their classes: targets and weights are [B].
+
+    Args:
+      present: [B, T] bool, False where there is padding.
+    """
+
+    present: Array
 
 
 def unlabelled(tokens: Array) -> Batch:

@@ -97,7 +97,7 @@ def test_a_text_begins_with_its_prompt_and_repeats(setup):
     assert texts[0].startswith("the cat")
     hot = sample_text(setup, params, prompt="a", length=9, drawing=Drawing(0.0, 3))
     assert hot.startswith("a")
-    assert setup.generate_call._cache_size() == 1
+    assert setup.answer_call._cache_size() == 1
 
 
 def test_it_halts_between_calls(setup):

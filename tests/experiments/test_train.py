@@ -156,7 +156,7 @@ def test_nothing_is_compiled_after_the_first_of_each_kind(config, tmp_path):
     assert stop.before > 0
     assert sum(compiled) == stop.before
     calls = trainer.setup
-    for call in (calls.train_call, calls.eval_call, calls.generate_call):
+    for call in (calls.train_call, calls.eval_call, calls.answer_call):
         assert call._cache_size() == 1
 
 

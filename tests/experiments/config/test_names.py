@@ -5,8 +5,8 @@ import pathlib
 import pytest
 
 from attn import functional
-from attn.modules import layers
-from experiments import optim, tasks
+from attn.modules import layers, pooling
+from experiments import model, optim, tasks
 from experiments.config import ConfigError, load, names
 from experiments.config.paths import fields
 from experiments.config.source import plain_scalar
@@ -18,7 +18,10 @@ def modules(folder: pathlib.Path) -> set[str]:
 
 TABLES = {
     "activations": (names.ACTIVATIONS, {**functional.ACTIVATIONS, **functional.GATES}),
+    "models": (names.MODELS, model.BUILDERS),
+    "batches": (names.MODELS, model.FORWARD),
     "norms": (names.NORMS, layers.NORMS),
+    "poolings": (names.POOLINGS, pooling.POOLINGS),
     "optimizers": (names.OPTIMIZERS, optim.OPTIMIZERS),
     "schedules": (names.SCHEDULES, optim.SCHEDULES),
 }

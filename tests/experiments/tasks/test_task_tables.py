@@ -12,7 +12,16 @@ from experiments.config import names
 ROOT = pathlib.Path(experiments.tasks.__file__).parent
 
 # What a folder has beside one file for each name.
-SHARED = {"__init__", "task", "declaration", "generated", "lazy", "slices", "words"}
+SHARED = {
+    "__init__",
+    "task",
+    "phrases",
+    "declaration",
+    "generated",
+    "lazy",
+    "slices",
+    "words",
+}
 SHARED |= {"corpus", "vocabulary", "symbols"}
 TABLES = {
     "experiments.tasks": (ROOT, names.TASKS, ["TASK.options"]),
