@@ -39,6 +39,8 @@ TASKS = {
     "listops": "the value of nested MAX, MIN, MED and SM",
     "grammar": "a random regular language whose entropy is known",
     "dates": "from dates as people write them to ISO dates (seq2seq)",
+    "brackets": "is a line of brackets balanced? Those that are not miss by little",
+    "majority": "which symbol stands most often in a line?",
 }
 PRESETS = {
     "tiny": "seconds to minutes on two cores",

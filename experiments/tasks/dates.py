@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime
 import math
 from collections import Counter
@@ -157,16 +158,22 @@ def civil(ordinal: Array) -> tuple[Array, Array, Array]:
     month = (5 * day + 2) // 153  # counted from March
     day = day - (153 * month + 2) // 5 + 1
     month = jnp.where(month < 10, month + 3, month - 9)
-    return year + era * 400 + (month <= 2), month, day
+    return year + era * 400 + (month <= 2).astype(jnp.int32), month, day
 
 
 def facts(knobs: Options) -> Facts:
     """Chance is one of the days; what is written says the rest."""
-    start, stop = knobs.span
+    years = range(knobs.first, knobs.last + 1)
+    leap = Counter(calendar.isleap(year) for year in years)
+    parts = Counter({f"{year}-": 365 + calendar.isleap(year) for year in years})
+    for day in range(366):  # of the leap year 2000
+        date = datetime.date(2000, 1, 1) + datetime.timedelta(day)
+        is_extra = (date.month, date.day) == (2, 29)
+        parts[f"     {date:%m-%d}"] = leap[True] + (not is_extra) * leap[False]
     counts = [Counter() for _ in range(ANSWER)]
-    for ordinal in range(start, stop):
-        for place, symbol in enumerate(str(datetime.date.fromordinal(ordinal))):
-            counts[place][symbol] += 1
+    for part, count in parts.items():
+        for place, symbol in enumerate(part):
+            counts[place][symbol] += count * (symbol != " ")
     right = [max(each.values()) / knobs.days for each in counts]
     targets = ANSWER + 1  # and the end, which is certain
     return Facts(math.log(knobs.days) / targets, (sum(right) + 1) / targets)

@@ -72,7 +72,9 @@ class Phrases:
         rows = np.zeros((len(self.rows), width), np.int32)
         for i, row in enumerate(self.rows):
             rows[i, : len(row)] = [number[symbol] for symbol in row]
-        return jnp.asarray(rows), jnp.asarray([len(row) for row in self.rows])
+        return jnp.asarray(rows), jnp.asarray(
+            [len(row) for row in self.rows], jnp.int32
+        )
 
     def picks(self, form: Array, values: Mapping[str, Array]) -> Array:
         """The rows [P] of a form whose fields have these values."""
@@ -104,9 +106,9 @@ def join(rows: Array, lengths: Array, picks: Array, size: int) -> Text:
       picks: [P], which rows, in order.
       size: of the text.
     """
-    ends = jnp.cumsum(lengths[picks])
+    ends = jnp.cumsum(lengths[picks], dtype=jnp.int32)
     places = jnp.arange(size, dtype=jnp.int32)
-    piece = (places[:, None] >= ends[None]).sum(1)
+    piece = (places[:, None] >= ends[None]).sum(1, dtype=jnp.int32)
     piece = jnp.minimum(piece, picks.size - 1)
     inside = places - (ends - lengths[picks])[piece]
     text = rows[picks[piece], jnp.clip(inside, 0, rows.shape[1] - 1)]

@@ -40,6 +40,11 @@ OTHER = {
     "model.bias": True,
     "model.position": "learned",
     "model.mask": "causal & window(back=7)",
+    "model.encoder_layers": 3,
+    "model.encoder_mask": "window(back=7, ahead=7)",
+    "model.cross": "causal",
+    "model.cross_position": "rotary",
+    "model.pooling": "max",
     "model.logits": "softcap(50)",
     "model.normalizer": "softmax(sink=0.0)",
     "model.similarity": "cosine",
@@ -86,6 +91,8 @@ OTHER = {
     "sample.prompt": "def f(x):\n\t#",
     "sample.temperature": 0.0,
     "sample.top_k": 5,
+    "sample.beam": 4,
+    "sample.length_penalty": 0.0,
     "checkpoint.every": "50%",
     "checkpoint.keep": 5,
     "checkpoint.best": False,
@@ -97,8 +104,16 @@ OTHER = {
     "process.xla_flags": "--xla_dump_to=/tmp/x",
 }
 ONE_CHOICE = {"model.kind", "data.kind"}  # tables with a single row so far
+SEQ2SEQ = ["data.kind=dates", "model.kind=seq2seq"]
 NEEDS = {  # what else has to be set for a value to make sense
     "model.norm_bias": ["model.norm=layer"],
+    "model.encoder_layers": SEQ2SEQ,
+    "model.encoder_mask": SEQ2SEQ,
+    "model.cross": SEQ2SEQ,
+    "model.cross_position": SEQ2SEQ,
+    "model.pooling": ["data.kind=brackets", "model.kind=classifier"],
+    "sample.beam": SEQ2SEQ,
+    "sample.length_penalty": SEQ2SEQ,
     "data.preset": ["data.kind=induction"],
     "data.options": ["data.kind=induction"],
     "data.url": ["data.source=tinyshakespeare"],

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tests.experiments.tasks import solvers
+
 UNKNOWN = -1
 Solver = Callable[[np.ndarray, dict[str, Any]], np.ndarray]
 
@@ -162,5 +164,20 @@ ROWS = {
         None,
         {"length": 23, "states": 5, "alphabet": 7, "branches": 3},
         {"length": 31},
+    ),
+    "dates": Row(
+        solvers.dates,
+        {"first": 1973, "last": 2041},
+        {"first": 1600},
+    ),
+    "brackets": Row(
+        solvers.brackets,
+        {"length": 14, "shortest": 6, "kinds": 3},
+        {"length": 22},
+    ),
+    "majority": Row(
+        solvers.majority,
+        {"length": 17, "shortest": 5, "symbols": 7},
+        {"length": 29},
     ),
 }

@@ -50,13 +50,31 @@ def test_an_oracle_solves_it_from_the_tokens_alone(drawn):
     solve = ROWS[kind].solve
     assert (solve is None) == (task.floor > 0)
     for batch in batches["train"] + batches["validation"]:
-        assert (batch.weights.sum(1) > 0).any()
-        rows = (batch.tokens, batch.targets, batch.weights)
+        assert (batch.weights > 0).any()
+        rows = (read(batch), batch.targets, batch.weights)
         for tokens, targets, weights in zip(*rows, strict=True):
             if solve is not None:
-                solved, counts = solve(tokens, config.data.options), weights > 0
+                solved = np.asarray(solve(tokens, config.data.options))
+                counts = weights > 0
                 np.testing.assert_array_equal(solved[counts], targets[counts])
                 assert not (solved[counts] == UNKNOWN).any()
+
+
+def read(batch):
+    """What the model reads of each example to say its answer: tokens, no padding."""
+    rows, there = batch.tokens, np.ones(batch.tokens.shape, bool)
+    if hasattr(batch, "source"):
+        rows, there = batch.source, batch.source_present
+    elif hasattr(batch, "present"):
+        there = batch.present
+    return [row[real] for row, real in zip(rows, there, strict=True)]
+
+
+def whole(batch):
+    """Each example as bytes."""
+    sources = getattr(batch, "source", batch.tokens)
+    rows = zip(sources, batch.tokens, strict=True)
+    return [a.tobytes() + b.tobytes() for a, b in rows]
 
 
 def test_the_splits_share_no_example(drawn):
@@ -65,8 +83,8 @@ def test_the_splits_share_no_example(drawn):
         for batch in got:
             belongs = np.asarray(is_validation(jax.tree.map(jnp.asarray, batch)))
             assert (belongs == (split == "validation")).all()
-    train = {row.tobytes() for batch in batches["train"] for row in batch.tokens}
-    held_out = {row.tobytes() for b in batches["validation"] for row in b.tokens}
+    train = {row for batch in batches["train"] for row in whole(batch)}
+    held_out = {row for batch in batches["validation"] for row in whole(batch)}
     assert not train & held_out
     assert len(train) > BATCH  # and it does not repeat itself
 
