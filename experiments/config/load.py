@@ -50,6 +50,17 @@ def read_layers(path: str | os.PathLike | None, overrides: Sequence[str]) -> Lay
     return layers
 
 
+def restored(data: dict[str, Any]) -> Config:
+    """The config of `config.model_dump(mode="json")`.
+
+    Raises:
+      ConfigError: the data are no config.
+    """
+    layers = Layers("config")
+    layers.data = data
+    return validated(layers)
+
+
 def validated(layers: Layers) -> Config:
     """The config that the data make.
 

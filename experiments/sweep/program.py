@@ -1,4 +1,4 @@
-"""One compiled program for several runs: one after the other, or as lanes of `vmap`."""
+"""One compiled program for several runs: in turn, or side by side as lanes of `vmap`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from jax import Array
 from experiments.config import Config, resolve
 from experiments.setup import Setup, assemble, first_state, make_training
 from experiments.step import Inputs, State, Tree, eval_batches, train_steps
-from experiments.sweep.traced import Values, get, put, varying
+from experiments.sweep.traced import Values, get, put
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,18 @@ class Program:
     keys: tuple[str, ...]
 
     @classmethod
-    def of(cls, configs: Sequence[Config], task: Any) -> "Program":
-        """The program of configs with one `program_hash`; compiles nothing.
+    def of(cls, config: Config, keys: Sequence[str], task: Any) -> "Program":
+        """The program of a config and those like it; compiles nothing.
+
+        Args:
+          config: one of them.
+          keys: the numbers in which they differ, from `varying`.
+          task: what is learned.
 
         Raises:
           ConfigError: the model cannot be built.
         """
-        return cls(assemble(configs[0], task), varying(configs))
+        return cls(assemble(config, task), tuple(keys))
 
     def values(self, config: Config) -> Values:
         """What the compiled functions take for a config."""
@@ -72,82 +77,49 @@ class Program:
         """Many steps; see `train_steps`."""
         return train_steps(self.training(values), self.setup.most)(state, inputs, count)
 
+    def lane_steps(
+        self, values: Values, state: State, inputs: Inputs, seed: Array, count: Array
+    ):
+        """`steps` of one lane, which has its own seed."""
+        return self.steps(values, state, replace(inputs, seed=seed), count)
+
+    def lane_sums(
+        self, params: Tree, inputs: Inputs, seed: Array, first: Array, count: Array
+    ) -> dict[str, Array]:
+        """`eval_batches` of one lane."""
+        call = eval_batches(self.setup.training, self.setup.most)
+        return call(params, replace(inputs, seed=seed), first, count)
+
+    def jit(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+        """Compiled, its results whole on every device."""
+        placed = self.setup.training.replicated
+        return jax.jit(function, out_shardings=placed, **options)
+
     @cached_property
     def _start(self) -> Callable[..., State]:
-        return jax.jit(self.start, out_shardings=self.setup.training.replicated)
+        return self.jit(self.start)
 
     @cached_property
     def _train(self) -> Callable[..., Any]:
-        placed = self.setup.training.replicated
-        return jax.jit(self.steps, donate_argnums=1, out_shardings=placed)
-
-
-@dataclass(frozen=True)
-class Lanes:
-    """The compiled functions of several runs side by side; axis 0 is the lane.
-
-    Args:
-      program: what the runs have in common.
-      configs: one for each lane.
-    """
-
-    program: Program
-    configs: tuple[Config, ...]
+        return self.jit(self.steps, donate_argnums=1)
 
     @cached_property
-    def values(self) -> Values:
-        """The numbers of each lane, [lanes] each."""
-        return stack([self.program.values(each) for each in self.configs])
+    def train_lanes(self) -> Callable[..., Any]:
+        """(values, states, inputs, seeds, count), axis 0 of all but two the lane."""
+        lanes = jax.vmap(self.lane_steps, in_axes=(0, 0, None, 0, None))
+        return self.jit(lanes, donate_argnums=1)
 
     @cached_property
-    def seeds(self) -> Array:
-        """uint32 [lanes]."""
-        seeds = np.array([each.seed for each in self.configs], np.uint32)
-        return self.program.setup.place(seeds)
-
-    def train(self, states: State, count: int) -> Any:
-        """Takes steps in every lane: (states, metrics [lanes, most], done [lanes])."""
-        inputs = self.program.setup.inputs
-        return self._train(self.values, states, inputs, self.seeds, np.int32(count))
-
-    def evaluate(self, params: Tree, first: Array, count: Array) -> dict[str, Array]:
-        """Sums [lanes, most] of validation batches."""
-        return self._eval(params, self.program.setup.inputs, self.seeds, first, count)
-
-    def take(self, states: State, lane: int) -> State:
-        """The state of one lane."""
-        return self._take(states, np.int32(lane))
+    def eval_lanes(self) -> Callable[..., Any]:
+        """(params, inputs, seeds, first, count) -> sums [lanes, most]."""
+        return self.jit(jax.vmap(self.lane_sums, in_axes=(0, None, 0, None, None)))
 
     @cached_property
-    def _train(self) -> Callable[..., Any]:
-        def one(values, state, inputs, seed, count):
-            return self.program.steps(values, state, replace(inputs, seed=seed), count)
-
-        return self._jit(one, (0, 0, None, 0, None), donate_argnums=1)
-
-    @cached_property
-    def _eval(self) -> Callable[..., Any]:
-        setup = self.program.setup
-        call = eval_batches(setup.training, setup.most)
-
-        def one(params, inputs, seed, first, count):
-            return call(params, replace(inputs, seed=seed), first, count)
-
-        return self._jit(one, (0, None, 0, None, None))
-
-    @cached_property
-    def _take(self) -> Callable[..., State]:
-        placed = self.program.setup.training.replicated
-        return jax.jit(
-            lambda states, lane: jax.tree.map(lambda x: x[lane], states),
-            out_shardings=placed,
-        )
-
-    def _jit(self, one: Callable, axes: tuple, **options: Any) -> Callable[..., Any]:
-        placed = self.program.setup.training.replicated
-        return jax.jit(jax.vmap(one, in_axes=axes), out_shardings=placed, **options)
+    def take(self) -> Callable[..., State]:
+        """(states, lane) -> the state of one lane."""
+        return self.jit(lambda states, i: jax.tree.map(lambda x: x[i], states))
 
 
 def stack(trees: Sequence[Tree]) -> Tree:
-    """Trees of one structure as one, with a first axis of lanes."""
+    """Trees of one structure as one, with a first axis of lanes; on the host."""
     return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)

@@ -1,0 +1,174 @@
+"""What one worker does at a time: some runs of one program."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rich.console import Console
+
+from experiments import storage
+from experiments.config import Config
+from experiments.config.load import restored
+from experiments.data import task_of
+from experiments.run import Run, directory
+from experiments.signals import Stop
+from experiments.sweep.lockstep import Part, failed, in_words, train_lanes
+from experiments.sweep.program import Program
+from experiments.sweep.traced import program_hash
+from experiments.train import Trainer
+
+ENDED = ("done", "diverged")
+
+
+@dataclass(frozen=True)
+class Job:
+    """Some runs of one program; JSON can hold it.
+
+    Args:
+      configs: of the runs, as `model_dump(mode="json")` gives them.
+      variants: what each is called in its sweep.
+      keys: the numbers in which the program's configs differ, see `varying`.
+      root: the folder of all runs.
+      group: the sweep.
+      lanes: how many runs are computed side by side.
+      again: starts diverged runs over.
+    """
+
+    configs: tuple[Mapping[str, Any], ...]
+    variants: tuple[str, ...]
+    keys: tuple[str, ...]
+    root: str
+    group: str
+    lanes: int = 1
+    again: bool = False
+
+
+@dataclass
+class Report:
+    """What became of a job.
+
+    Args:
+      outcomes: run name to status and, where it did not end well, the reason.
+      seconds: of the whole job.
+      overhead: seconds of first calls, which compile.
+      steps: optimizer steps taken, over all runs.
+    """
+
+    outcomes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    seconds: float = 0.0
+    overhead: float = 0.0
+    steps: int = 0
+
+    def note(self, run: Run, reason: str | None = None) -> None:
+        """Takes down how a run stands."""
+        said = reason or run.manifest.get("reason", "")
+        self.outcomes[run.path.name] = (run.status, said)
+
+    def to_json(self) -> dict[str, Any]:
+        """As a plain dict."""
+        return asdict(self)
+
+
+def work(job: Job, stop: Stop) -> Report:
+    """Trains the runs of a job that are not done yet.
+
+    Args:
+      job: the runs.
+      stop: asked between calls; what has begun is saved, the rest not begun.
+    """
+    report, start = Report(), time.monotonic()
+    todo = [restored(dict(each)) for each in job.configs]
+    for first in range(0, len(todo), job.lanes):
+        if stop.requested:
+            break
+        part = slice(first, first + job.lanes)
+        _work_on(job, todo[part], job.variants[part], report, stop)
+    report.seconds = time.monotonic() - start
+    return report
+
+
+def _work_on(
+    job: Job,
+    configs: Sequence[Config],
+    variants: Sequence[str],
+    report: Report,
+    stop: Stop,
+) -> None:
+    runs: list[Run] = []
+    try:
+        for config, variant in zip(configs, variants, strict=True):
+            runs += _begun(job, config, variant, report)
+        before = [_steps(run) for run in runs]
+        try:
+            errors = _train(job, runs, stop) if runs else []
+        except Exception as error:  # of the program: each of its runs has this trouble
+            errors = [failed(run, error) for run in runs]
+        for run, error in zip(runs, errors, strict=True):
+            report.note(run, error)
+        report.steps += sum(map(_steps, runs)) - sum(before)
+        report.overhead += sum(map(_compiling, runs))
+    finally:
+        for run in runs:
+            run.close()
+
+
+def _begun(job: Job, config: Config, variant: str, report: Report) -> Iterator[Run]:
+    """The run of a config, locked, unless it has ended or cannot begin."""
+    name = directory(config, job.root).name
+    try:
+        run = Run.begin(config, job.root)
+        if run.status in ENDED and job.again and run.status != "done":
+            run.close()
+            run = Run.begin(config, job.root, fresh=True)
+    except Exception as error:
+        report.outcomes[name] = ("failed", in_words(error))
+        return
+    if run.status in ENDED:
+        report.note(run)
+        run.close()
+        return
+    run.describe(group=job.group, variant=variant, lanes=job.lanes)
+    try:
+        run.start_session(data=task_of(run, keep=True).describe())
+    except Exception as error:
+        report.note(run, failed(run, error))
+        run.close()
+        return
+    yield run
+
+
+def _train(job: Job, runs: Sequence[Run], stop: Stop) -> list[str | None]:
+    program = _program(job, runs[0])
+    if len(runs) > 1:
+        return train_lanes(program, runs, stop)
+    try:
+        setup = program.alone(runs[0].config)
+        Trainer(setup, runs[0], Part(stop), Console(quiet=True)).work()
+    except Exception as error:
+        return [failed(runs[0], error)]
+    return [None]
+
+
+_kept: dict[tuple, Program] = {}
+
+
+def _program(job: Job, run: Run) -> Program:
+    """The program of a job; the last one is kept, its compiled functions with it."""
+    task = task_of(run)
+    key = (program_hash(run.config), job.keys, task.fingerprint)
+    if key not in _kept:
+        _kept.clear()  # one at a time: a program holds its data and its constants
+        _kept[key] = Program.of(run.config, job.keys, task)
+    return _kept[key]
+
+
+def _steps(run: Run) -> int:
+    return max((row["step"] for row in run.metrics()), default=0)
+
+
+def _compiling(run: Run) -> float:
+    """Seconds of the last first call, which compiles what was not compiled before."""
+    rows = storage.read_lines(run.path / "perf.jsonl")
+    found = [row["compile"] for _, row in rows if "compile" in row]
+    return float(found[-1]) if found else 0.0
