@@ -18,6 +18,7 @@ from experiments.commands import (
     listing,
     look,
     plot,
+    sweep,
     train,
 )
 from experiments.commands.find import find_config
@@ -25,6 +26,7 @@ from experiments.manifest import version
 
 VERBS = {
     "train": (train.train, "attn train configs/tiny_lm.yaml optim.lr=3e-3"),
+    "sweep": (sweep.sweep, "attn sweep my_sweep.yaml sweep.seeds=8"),
     "resume": (train.resume, "attn resume tiny_lm train.budget=10min"),
     "eval": (look.evaluate, "attn eval tiny_lm --json"),
     "sample": (look.sample, 'attn sample tiny_lm --prompt "def main("'),

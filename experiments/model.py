@@ -61,7 +61,8 @@ FORWARD: Mapping[str, Forward] = {
 def sized(kind: type[Sizes], config: Config, vocabulary: int, **options: Any) -> Sizes:
     """A config of the library: what `model` and `precision` say, and what is given."""
     known = {field.name for field in dataclasses.fields(kind)}
-    said = {name: x for name, x in config.model.model_dump().items() if name in known}
+    # Not `model_dump`: a sweep may have traced the numbers, which do not serialise.
+    said = {name: x for name, x in config.model if name in known}
     precision = Precision(
         parameters=config.precision.parameters, compute=config.precision.compute
     )

@@ -10,6 +10,7 @@ import copy
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path as FilePath
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from experiments.config.drafts import Change, Draft, drafts
 from experiments.config.errors import ConfigError, Fault, did_you_mean, show
 from experiments.config.fields import Name, Says
+from experiments.config.files import display
 from experiments.config.layers import Layers
 from experiments.config.load import MOST_FAULTS, read_layers, validated
 from experiments.config.origin import Origin, Origins, Path, split
@@ -53,11 +55,13 @@ class Many:
       base: the config around the section.
       plan: the section, a `Sweep` or a `Study`.
       layers: as read; more points can be made of them.
+      name: of the file, as a reader would write it.
     """
 
     base: Config
     plan: Any
     layers: Layers
+    name: str = ""
 
     @property
     def points(self) -> list[Point]:
@@ -140,7 +144,7 @@ def load_many(
         raise ConfigError([*wrong, *error.faults]) from None
     if section is None or wrong:
         raise ConfigError(wrong)
-    return Many(base, section, layers)
+    return Many(base, section, layers, display(FilePath(path)))
 
 
 def _section(kind: str, data: Any, layers: Layers) -> tuple[Any, list[Fault]]:

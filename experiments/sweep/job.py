@@ -1,24 +1,26 @@
 """What one worker does at a time: some runs of one program."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
-from experiments import storage
+from experiments import storage, tasks
 from experiments.config import Config
 from experiments.config.load import restored
 from experiments.data import task_of
 from experiments.run import Run, directory
 from experiments.signals import Stop
-from experiments.sweep.lockstep import Part, failed, in_words, train_lanes
+from experiments.sweep.lockstep import Bank, Part, failed, in_words, train_lanes
 from experiments.sweep.program import Program
 from experiments.sweep.traced import program_hash
 from experiments.train import Trainer
 
 ENDED = ("done", "diverged")
+PROBE_SECONDS = 1.5  # some steps of the smallest model, one of a large one
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,39 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """As a plain dict."""
         return asdict(self)
+
+
+def probe(job: Job) -> dict[str, float]:
+    """Seconds that a program needs to compile, and for a step of one run.
+
+    It trains nothing that is kept, but the compiled program is.
+    """
+    configs = [restored(dict(each)) for each in job.configs[: job.lanes]]
+    program = _program(job, configs[0], tasks.build(configs[0].data))
+    call, start = _caller(program, configs), time.monotonic()
+    call(1)
+    overhead, start, steps = time.monotonic() - start, time.monotonic(), 0
+    while (passed := time.monotonic() - start) < PROBE_SECONDS or not steps:
+        call(program.setup.most)
+        steps += program.setup.most
+    return {"overhead": overhead, "step": passed / steps / len(configs)}
+
+
+def _caller(program: Program, configs: Sequence[Config]) -> Callable[[int], Any]:
+    """Takes steps of one run, or of several side by side, and waits for them."""
+    setups = [program.alone(each) for each in configs]
+    if len(setups) > 1:
+        bank = Bank(program, configs, [setup.start() for setup in setups])
+        return bank.advance
+    setup = setups[0]
+    state = setup.start()
+
+    def advance(count: int) -> None:
+        nonlocal state
+        state, _, done = setup.train_call(state, setup.inputs, np.int32(count))
+        int(done)
+
+    return advance
 
 
 def work(job: Job, stop: Stop) -> Report:
@@ -139,7 +174,7 @@ def _begun(job: Job, config: Config, variant: str, report: Report) -> Iterator[R
 
 
 def _train(job: Job, runs: Sequence[Run], stop: Stop) -> list[str | None]:
-    program = _program(job, runs[0])
+    program = _program(job, runs[0].config, task_of(runs[0]))
     if len(runs) > 1:
         return train_lanes(program, runs, stop)
     try:
@@ -153,13 +188,12 @@ def _train(job: Job, runs: Sequence[Run], stop: Stop) -> list[str | None]:
 _kept: dict[tuple, Program] = {}
 
 
-def _program(job: Job, run: Run) -> Program:
+def _program(job: Job, config: Config, task: Any) -> Program:
     """The program of a job; the last one is kept, its compiled functions with it."""
-    task = task_of(run)
-    key = (program_hash(run.config), job.keys, task.fingerprint)
+    key = (program_hash(config), job.keys, task.fingerprint)
     if key not in _kept:
         _kept.clear()  # one at a time: a program holds its data and its constants
-        _kept[key] = Program.of(run.config, job.keys, task)
+        _kept[key] = Program.of(config, job.keys, task)
     return _kept[key]
 
 

@@ -15,14 +15,14 @@ import numpy as np
 from jax import Array
 from rich.console import Console
 
+from experiments.config import Config
 from experiments.course import saves_at
 from experiments.errors import is_users
 from experiments.run import Run
 from experiments.signals import Stop
-from experiments.step import METRICS
+from experiments.step import METRICS, State
 from experiments.sweep.program import Program, stack
 from experiments.train import Trainer
-
 
 LONGEST = 400  # characters of a reason
 
@@ -65,16 +65,18 @@ class Bank:
 
     Args:
       program: what the lanes have in common.
-      trainers: one for each lane, open; their states are taken over.
+      configs: one for each lane.
+      states: of each lane.
     """
 
-    def __init__(self, program: Program, trainers: Sequence[Trainer]):
-        configs = [each.setup.config for each in trainers]
+    def __init__(
+        self, program: Program, configs: Sequence[Config], states: Sequence[State]
+    ):
         place = program.setup.place
         self.program = program
         self.values = place(stack([program.values(each) for each in configs]))
         self.seeds = place(np.array([each.seed for each in configs], np.uint32))
-        self.states = place(stack([each.course.state for each in trainers]))
+        self.states = place(stack(states))
         self.sums: dict[tuple[int, int], dict[str, np.ndarray]] = {}
 
     def advance(self, count: int) -> list[np.ndarray]:
@@ -139,7 +141,11 @@ def _in_step(
     stop: Stop,
     errors: list[str | None],
 ) -> None:
-    bank = Bank(program, list(trainers.values()))
+    bank = Bank(
+        program,
+        [each.setup.config for each in trainers.values()],
+        [each.course.state for each in trainers.values()],
+    )
     live = dict(enumerate(trainers))  # lane -> number of its run
     for lane, number in live.items():
         trainer = trainers[number]

@@ -1,4 +1,4 @@
-"""One compiled program for several runs: in turn, or side by side as lanes of `vmap`."""
+"""One compiled program for several runs: in turn, or as lanes side by side."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

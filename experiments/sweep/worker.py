@@ -48,13 +48,12 @@ def do(request: dict[str, Any], stop: signals.Stop | None = None) -> dict[str, A
         process.prepare(settings)
         process.start_jax(settings)
     # Here, not above: these import JAX, which `process.prepare` has to come before.
-    from experiments.sweep.job import Job, work
+    from experiments.sweep.job import Job, probe, work
 
     made = {each.name: request[each.name] for each in dataclasses.fields(Job)}
     lists = ("configs", "variants", "keys")
-    return work(
-        Job(**made | {each: tuple(made[each]) for each in lists}), stop
-    ).to_json()
+    job = Job(**made | {each: tuple(made[each]) for each in lists})
+    return probe(job) if request.get("probe") else work(job, stop).to_json()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,63 @@
+"""`attn sweep`: many runs of one config."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from experiments.commands.find import find_config
+from experiments.commands.options import RUNS, AsJson, Runs
+
+if TYPE_CHECKING:
+    from experiments.config.many import Many
+
+File = Annotated[
+    str, typer.Argument(metavar="CONFIG", help="A YAML file with a section `sweep:`.")
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="Values that overrule the file, such as sweep.seeds=2.",
+        show_default=False,
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done, and stop.")
+]
+Again = Annotated[bool, typer.Option("--again", help="Do diverged runs once more.")]
+Measure = Annotated[
+    bool, typer.Option("--measure", help="Compare the ways to compute, then begin.")
+]
+
+
+def sweep(
+    file: File,
+    changes: Changes = None,
+    runs: Runs = RUNS,
+    dry_run: DryRun = False,
+    measure: Measure = False,
+    again: Again = False,
+    as_json: AsJson = False,
+) -> int:
+    """Train a grid, random draws, or what optuna proposes; done runs are skipped."""
+    many = read(file, changes or [], "sweep")
+    from experiments.sweep.verb import Asked, sweep  # late, for start-up time
+
+    asked = Asked(runs=Path(runs), dry_run=dry_run, measure=measure, again=again)
+    code, record = sweep(many, asked, quiet=as_json)
+    if as_json:
+        print(json.dumps(record, indent=2))
+    return code
+
+
+def read(file: str, changes: list[str], kind: str) -> "Many":
+    """The file of many runs, every point of it checked, notation too.
+
+    Raises:
+      ConfigError: with all faults.
+    """
+    from experiments.config.many import load_many  # late, for start-up time
+
+    return load_many(find_config(file), changes, kind)

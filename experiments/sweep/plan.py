@@ -1,0 +1,227 @@
+"""What a sweep will do: which runs are left, which share a program, who does them."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments import folder
+from experiments.config import resolve
+from experiments.config.many import Point
+from experiments.errors import UserError
+from experiments.manifest import cores
+from experiments.progress import duration
+from experiments.run import directory
+from experiments.sweep.pace import START, Paces, Way
+from experiments.sweep.traced import program_hash, varying
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run of a sweep.
+
+    Args:
+      point: its config, and the words for it.
+      path: its directory.
+      status: as on disk; new if there is nothing.
+    """
+
+    point: Point
+    path: Path
+    status: str
+
+    @property
+    def seed(self) -> int:
+        """Of the run."""
+        return self.point.config.seed
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        return resolve(self.point.config).steps
+
+    @property
+    def cost(self) -> float:
+        """Optimizer steps, with a validation batch as a third of one."""
+        derived, config = resolve(self.point.config), self.point.config
+        evaluations = math.ceil(derived.steps / derived.eval_every)
+        return derived.steps + evaluations * (config.eval.batches or 20) / 3
+
+
+@dataclass(frozen=True)
+class Part:
+    """Runs of one program that one worker does.
+
+    Args:
+      program: hash of the program.
+      keys: the numbers in which the runs of the program differ.
+      runs: what is to be done.
+    """
+
+    program: str
+    keys: tuple[str, ...]
+    runs: tuple[Planned, ...]
+
+    @property
+    def cost(self) -> float:
+        """Steps of all its runs."""
+        return sum(run.cost for run in self.runs)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep before it starts.
+
+    Args:
+      root: the folder of all runs.
+      runs: all of them, in order.
+      parts: what is left, by program.
+      way: how it is computed.
+      chosen: why so.
+      paces: what is known about times.
+    """
+
+    root: Path
+    runs: tuple[Planned, ...]
+    parts: tuple[Part, ...]
+    way: Way
+    chosen: str
+    paces: Paces
+
+    @property
+    def todo(self) -> list[Planned]:
+        """The runs that are left."""
+        return [run for part in self.parts for run in part.runs]
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it will take by what was measured here; None if nothing was."""
+        times = [self.paces.seconds(part, self.way) for part in self.parts]
+        if not times or None in times:
+            return None if times else 0.0
+        spans = [time for time in times if time is not None]
+        return makespan(spans, self.way.workers, START)
+
+    def words(self) -> str:
+        """What will be done, `96 runs = 8 programs x 12, ..., about 14m00s`."""
+        done = len(self.runs) - len(self.todo)
+        if not self.todo:
+            return f"{len(self.runs)} runs, all of them ended. Nothing is left to do."
+        programs = {part.program for part in self.parts}
+        each = sorted({self._of(program) for program in programs})
+        size = f"{each[0]}" if len(each) == 1 else f"{each[0]} to {each[-1]}"
+        noun = "program" if len(programs) == 1 else "programs"
+        unit = "lanes" if self.way.lanes > 1 else "runs"
+        text = f"{len(self.todo)} runs = {len(programs)} {noun} x {size} {unit}"
+        text += f", {self.way.words()} ({self.chosen})"
+        text += f"; {done} more have ended already" if done else ""
+        took = self.seconds
+        known = "time not measured yet" if took is None else f"about {duration(took)}"
+        return f"{text}, {known}."
+
+    def _of(self, program: str) -> int:
+        return sum(len(part.runs) for part in self.parts if part.program == program)
+
+    def to_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "runs": [
+                {
+                    "run": str(run.path),
+                    "status": run.status,
+                    "variant": run.point.variant,
+                    "task": run.point.task,
+                    "seed": run.point.config.seed,
+                }
+                for run in self.runs
+            ],
+            "todo": len(self.todo),
+            "programs": len({part.program for part in self.parts}),
+            "workers": self.way.workers,
+            "lanes": self.way.lanes,
+            "chosen": self.chosen,
+            "seconds": self.seconds,
+        }
+
+
+def make_plan(
+    points: Sequence[Point],
+    root: Path,
+    *,
+    workers: int | None = None,
+    lanes: int | None = None,
+    again: bool = False,
+) -> Plan:
+    """Plans the runs of some points.
+
+    Args:
+      points: the runs; two of one config are one run.
+      root: the folder of all runs.
+      workers: processes at once; None takes what was measured to be fastest here.
+      lanes: runs side by side; None likewise.
+      again: does diverged runs once more.
+    """
+    runs: dict[Path, Planned] = {}
+    for point in points:
+        path = directory(point.config, root)
+        runs[path] = Planned(point, path, _status(path))
+    ended = ("done",) if again else ("done", "diverged")
+    left = [run for run in runs.values() if run.status not in ended]
+    groups: dict[str, list[Planned]] = {}
+    for run in left:
+        groups.setdefault(program_hash(run.point.config), []).append(run)
+    paces = Paces.read(root)
+    way, chosen = _way(groups, workers, lanes, paces)
+    parts = tuple(_parts(groups, way.workers))
+    return Plan(root, tuple(runs.values()), parts, way, chosen, paces)
+
+
+def _status(path: Path) -> str:
+    """The status of a run on disk; one that cannot be read is told when it starts."""
+    try:
+        manifest = folder.read_json(path / folder.MANIFEST) or {}
+        result = folder.read_json(path / "result.json")
+    except UserError:
+        return "damaged"
+    status = str(manifest.get("status", "new"))
+    return "stopped" if status == "done" and result is None else status
+
+
+def _way(
+    groups: dict[str, list[Planned]],
+    workers: int | None,
+    lanes: int | None,
+    paces: Paces,
+) -> tuple[Way, str]:
+    """How to compute, and why."""
+    most = max((len(group) for group in groups.values()), default=1)
+    left = sum(len(group) for group in groups.values())
+    if workers is not None or lanes is not None:
+        return Way(min(workers or 1, left or 1), min(lanes or 1, most)), "as asked"
+    measured = paces.fastest(next(iter(groups), ""))
+    if measured is not None:
+        way, share = measured
+        way = Way(min(way.workers, left or 1), min(way.lanes, most))
+        return way, f"measured here: {share:.2f} of one after the other"
+    return Way(min(cores(), left or 1)), "not measured here; --measure compares"
+
+
+def _parts(groups: dict[str, list[Planned]], workers: int) -> Iterator[Part]:
+    """Programs whole where that keeps all workers busy; what is left over is cut."""
+    order = sorted(groups.items(), key=lambda item: -sum(r.cost for r in item[1]))
+    whole = len(order) - len(order) % workers
+    for number, (program, runs) in enumerate(order):
+        keys = varying([run.point.config for run in runs])
+        pieces = 1 if number < whole else min(workers, len(runs))
+        size = math.ceil(len(runs) / pieces)
+        for first in range(0, len(runs), size):
+            yield Part(program, keys, tuple(runs[first : first + size]))
+
+
+def makespan(times: Sequence[float], workers: int, start: float = 0.0) -> float:
+    """When the last worker is done, each taking the next job as it becomes free."""
+    ends = [start] * workers
+    for time in times:
+        ends[ends.index(min(ends))] += time
+    return max(ends)

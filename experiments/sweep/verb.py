@@ -1,0 +1,174 @@
+"""A sweep from its file to its last line: plan, measure, compute, report."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from experiments import signals
+from experiments.config import ConfigError, Fault
+from experiments.config.many import Many, Point
+from experiments.config.notation import check_notation
+from experiments.records import RunRecord, read_runs
+from experiments.sweep.index import Index, index_of
+from experiments.sweep.plan import Plan, make_plan
+from experiments.sweep.search import batches
+from experiments.sweep.work import Done, carry_out, estimated, measure, ways
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asked for.
+
+    Args:
+      runs: the folder of all runs.
+      dry_run: says what would be done, and stops.
+      measure: compares the ways to compute first.
+      again: does diverged runs once more.
+    """
+
+    runs: Path
+    dry_run: bool = False
+    measure: bool = False
+    again: bool = False
+
+
+def check_points(points: Sequence[Point]) -> None:
+    """Refuses notation that the library cannot read, of all points at once.
+
+    Raises:
+      ConfigError: with the faults of all points, each once.
+    """
+    found: dict[str, Fault] = {}
+    for point in points:
+        try:
+            check_notation(point.config)
+        except ConfigError as error:
+            found |= {str(fault): fault for fault in error.faults}
+    if found:
+        raise ConfigError(found.values())
+
+
+def sweep(many: Many, asked: Asked, *, quiet: bool = False) -> tuple[int, dict]:
+    """Plans and trains.
+
+    Args:
+      many: the file.
+      asked: options.
+      quiet: prints nothing.
+
+    Returns:
+      The exit code, and a record of what was planned and done.
+
+    Raises:
+      ConfigError: a point is no good config; nothing has been trained then.
+    """
+    console, record = Console(quiet=quiet, highlight=False), {}
+    stop, code, every = signals.Stop(), 0, []
+    if not asked.dry_run:
+        stop = signals.install()
+    for points in batches(many, asked.runs, dry_run=asked.dry_run):
+        check_points(points)
+        every += points
+        index = index_of(many, every, asked.runs)
+        code, record = train(many, index, points, asked, stop=stop, console=console)
+        if code == signals.STOPPED or asked.dry_run:
+            return code, record
+    record |= {"sweep": str(index.path), "points": list(show(index, console))}
+    console.print(f"attn compare {index.name} says more.", soft_wrap=True)
+    return code, record
+
+
+def train(
+    many: Many,
+    index: Index,
+    points: Sequence[Point],
+    asked: Asked,
+    *,
+    stop: signals.Stop,
+    console: Console,
+) -> tuple[int, dict[str, Any]]:
+    """Trains some points; the exit code, and what was planned and done."""
+    plan = _plan(many, points, asked)
+    if not asked.dry_run and plan.parts:
+        index.write()
+        if asked.measure:
+            compare_ways(plan, index.path, console)
+            plan = _plan(many, points, asked)
+        plan = estimated(plan, index.path)
+    console.print(Text(plan.words()), soft_wrap=True)
+    record = {"plan": plan.to_json()}
+    if asked.dry_run or not plan.parts:
+        if not asked.dry_run:
+            index.write()
+        return 0, record
+    planned = plan.seconds
+    done = carry_out(plan, index.name, index.path, stop, console, asked.again)
+    tell(done, planned, many, console)
+    record["done"] = {"seconds": done.seconds, "outcomes": done.outcomes}
+    return done.code, record
+
+
+def _plan(many: Many, points: Sequence[Point], asked: Asked) -> Plan:
+    section = many.plan
+    return make_plan(
+        points,
+        asked.runs,
+        workers=section.workers,
+        lanes=section.lanes,
+        again=asked.again,
+    )
+
+
+def compare_ways(plan: Plan, folder: Path, console: Console) -> None:
+    """Measures what could be done, and shows it."""
+    found = measure(plan, ways(plan), folder)
+    first = next(iter(found.values()), None)
+    for way, seconds in found.items():
+        console.print(
+            f"  {1e3 * seconds:8.2f} ms a step and run, {seconds / first:.2f}: "
+            f"{way.words()}",
+            soft_wrap=True,
+        )
+
+
+def tell(done: Done, planned: float | None, many: Many, console: Console) -> None:
+    """Says what was done, and how to go on where it was stopped."""
+    console.print(Text(done.words(planned), style="bold"), soft_wrap=True)
+    for line in done.faults():
+        console.print(Text(f"  {line}"), soft_wrap=True)
+    if done.stopped:
+        verb = type(many.plan).__name__.lower()
+        text = f"Stopped, what was begun is saved. Go on with: attn {verb} {many.name}"
+        console.print(Text(text), soft_wrap=True)
+
+
+def show(index: Index, console: Console) -> Iterator[dict[str, Any]]:
+    """A line for each variant, the best one first: mean over its seeds."""
+    records, _ = read_runs(index.runs())
+    rows: dict[str, list[float]] = {}
+    variants = {entry.run: entry.variant for entry in index.entries}
+    for each in records:
+        value = _value(each, index.metric)
+        if value is not None:
+            rows.setdefault(variants[each.name], []).append(value)
+    means = {variant: sum(found) / len(found) for variant, found in rows.items()}
+    order = sorted(means, key=lambda v: means[v], reverse=index.goal == "max")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("variant")
+    for head in (index.metric, "seeds"):
+        table.add_column(head, justify="right")
+    for variant in order:
+        seeds, mean = len(rows[variant]), means[variant]
+        table.add_row(Text(variant or "-"), f"{mean:.4f}", str(seeds))
+        yield {"variant": variant, "mean": mean, "seeds": seeds}
+    if order:
+        console.print(table)
+
+
+def _value(record: RunRecord, metric: str) -> float | None:
+    return record.last(metric) if record.status == "done" else None
