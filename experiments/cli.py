@@ -10,6 +10,7 @@ import typer
 from typer.main import get_command
 
 from experiments.commands import (
+    compare,
     configs,
     doctor,
     exits,
@@ -27,6 +28,8 @@ from experiments.manifest import version
 VERBS = {
     "train": (train.train, "attn train configs/tiny_lm.yaml optim.lr=3e-3"),
     "sweep": (sweep.sweep, "attn sweep my_sweep.yaml sweep.seeds=8"),
+    "compare": (compare.compare, "attn compare window full --best-of optim.lr"),
+    "noise": (compare.noise, "attn noise my_config.yaml --seeds 8"),
     "resume": (train.resume, "attn resume tiny_lm train.budget=10min"),
     "eval": (look.evaluate, "attn eval tiny_lm --json"),
     "sample": (look.sample, 'attn sample tiny_lm --prompt "def main("'),

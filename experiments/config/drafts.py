@@ -41,7 +41,8 @@ def grid(plan: Sweep) -> Iterator[Draft]:
     """Every combination of the axes, with every seed."""
     for chosen in choices("sweep", plan.axes):
         for seeded in seeds("sweep", plan.seeds, 0):
-            yield Draft({**chosen, **seeded}, words(chosen))
+            free = {k: v for k, (v, _) in chosen.items() if k != "seed"}
+            yield Draft({**chosen, **seeded}, words(chosen), tuned=tuple(free.items()))
 
 
 def choices(kind: str, axes: Mapping[str, Any]) -> Iterator[dict[str, Change]]:

@@ -20,7 +20,7 @@ from experiments.config.errors import ConfigError, Fault, did_you_mean, show
 from experiments.config.fields import Name, Says
 from experiments.config.files import display
 from experiments.config.layers import Layers
-from experiments.config.load import MOST_FAULTS, read_layers, validated
+from experiments.config.load import MOST_FAULTS, load, read_layers, validated
 from experiments.config.origin import Origin, Origins, Path, split
 from experiments.config.paths import fields, is_section, unknown_key, words_of
 from experiments.config.schema import Config, Section
@@ -145,6 +145,16 @@ def load_many(
     if section is None or wrong:
         raise ConfigError(wrong)
     return Many(base, section, layers, display(FilePath(path)))
+
+
+def seeded(path: FilePath, overrides: Sequence[str], seeds: int) -> Many:
+    """An ordinary config with several seeds, 0, 1, ...
+
+    Raises:
+      ConfigError: with one line for each fault found.
+    """
+    base = load(path, overrides)
+    return Many(base, Sweep(seeds=seeds), read_layers(path, overrides), display(path))
 
 
 def _section(kind: str, data: Any, layers: Layers) -> tuple[Any, list[Fault]]:

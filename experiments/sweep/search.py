@@ -67,7 +67,8 @@ def _drafts(plan: Sweep, values: Mapping[str, Any]) -> Iterator[Draft]:
     """A point with each of the seeds."""
     changes = {key: (value, ("sweep", "axes", key)) for key, value in values.items()}
     for seeded in seeds("sweep", plan.seeds, 0):
-        yield Draft({**changes, **seeded}, words(changes))
+        free = tuple((k, v) for k, v in values.items() if k != "seed")
+        yield Draft({**changes, **seeded}, words(changes), tuned=free)
 
 
 def proposed(many: Many, plan: Sweep, root: Path) -> Iterator[list[Point]]:

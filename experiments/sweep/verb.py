@@ -14,7 +14,7 @@ from experiments.config import ConfigError, Fault
 from experiments.config.many import Many, Point
 from experiments.config.notation import check_notation
 from experiments.records import RunRecord, read_runs
-from experiments.sweep.index import Index, index_of
+from experiments.sweep.index import Index, index_of, read_index
 from experiments.sweep.plan import Plan, make_plan
 from experiments.sweep.search import batches
 from experiments.sweep.work import Done, carry_out, estimated, measure, ways
@@ -54,6 +54,18 @@ def check_points(points: Sequence[Point]) -> None:
 
 
 def sweep(many: Many, asked: Asked, *, quiet: bool = False) -> tuple[int, dict]:
+    """Plans and trains, and shows which variants came out best; see `train_all`."""
+    code, record = train_all(many, asked, quiet=quiet)
+    if code == signals.STOPPED or asked.dry_run:
+        return code, record
+    console = Console(quiet=quiet, highlight=False)
+    index = read_index(Path(record["sweep"]))
+    record["points"] = list(show(index, console))
+    console.print(f"More: attn compare {index.name}", soft_wrap=True)
+    return code, record
+
+
+def train_all(many: Many, asked: Asked, *, quiet: bool = False) -> tuple[int, dict]:
     """Plans and trains.
 
     Args:
@@ -75,11 +87,11 @@ def sweep(many: Many, asked: Asked, *, quiet: bool = False) -> tuple[int, dict]:
         check_points(points)
         every += points
         index = index_of(many, every, asked.runs)
-        code, record = train(many, index, points, asked, stop=stop, console=console)
-        if code == signals.STOPPED or asked.dry_run:
-            return code, record
-    record |= {"sweep": str(index.path), "points": list(show(index, console))}
-    console.print(f"attn compare {index.name} says more.", soft_wrap=True)
+        now, record = train(many, index, points, asked, stop=stop, console=console)
+        code = now or code
+        record["sweep"] = str(index.path)
+        if now == signals.STOPPED or asked.dry_run:
+            return now, record
     return code, record
 
 

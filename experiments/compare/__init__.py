@@ -1,0 +1,1 @@
+"""Is A better than B, at what, at what cost, and how sure is that."""
