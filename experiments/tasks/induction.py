@@ -1,4 +1,4 @@
-"""Induction: a block of symbols is repeated; what followed last time follows again."""
+"""Induction: pieces of a block come again; what followed a symbol before follows it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from experiments.config.fields import Count
+from experiments.config.fields import Count, Rate
 from experiments.config.knobs import Knobs
 from experiments.config.schema import says
 from experiments.tasks.declaration import Declaration, Facts, letters
@@ -26,6 +26,7 @@ class Options(Knobs):
     symbols: Count = says(16, "symbols to draw from, each at most once in a block")
     shortest: Count = says(4, "symbols of the shortest block")
     longest: Count = says(12, "symbols of the longest block")
+    cuts: Rate = says(0.2, "share of places where a bar ends a piece of the block")
 
     @property
     def context(self) -> int:
@@ -48,22 +49,29 @@ class Options(Knobs):
 
 
 def example(rng: Array, knobs: Options) -> Batch:
-    """`dacbdacbdac`: once a symbol has been seen, its successor can be known.
+    """`dacbd|cbd|acbda|b`: once a symbol has been seen, its successor can be known.
 
-    The length of the block is drawn too, so that counting back does not help.
+    The block is shown once, round to its first symbol; then come pieces of it that
+    start anywhere. Without these cuts the symbol not seen for longest would always be
+    next, and no one would have to look up what followed; nor does counting back help,
+    since the length of the block is drawn too.
 
     Returns:
-      tokens, targets, weights [T]; a target counts if its token was seen before.
+      tokens, targets, weights [length]; a target counts if its token was seen before
+      and neither is a bar.
     """
-    order, size = jax.random.split(rng)
+    order, size, cut, start = jax.random.split(rng, 4)
     period = jax.random.randint(size, (), knobs.shortest, knobs.longest + 1)
     block = jnp.argsort(jax.random.bits(order, (knobs.symbols,))).astype(jnp.int32)
-    places = jnp.arange(knobs.length + 1, dtype=jnp.int32)
-    line = block[places % period]
-    seen = places[:-1] >= period
-    gaps = buckets("gap", period, knobs.longest, fewest=knobs.shortest)
-    counts = seen.astype(jnp.float32)
-    return task.Batch(line[:-1], line[1:], counts, spread(gaps, seen))
+    place = jnp.arange(knobs.length + 1, dtype=jnp.int32)
+    is_bar = jax.random.bernoulli(cut, knobs.cuts, place.shape) & (place > period)
+    jumps = jax.random.randint(start, place.shape, 0, period)
+    shift = jnp.cumsum(jnp.where(is_bar, jumps, 0))
+    line = jnp.where(is_bar, knobs.symbols, block[(place + shift) % period])
+    counts = (place[:-1] >= period) & ~is_bar[:-1] & ~is_bar[1:]
+    sizes = buckets("block", period, knobs.longest, fewest=knobs.shortest)
+    weights = counts.astype(jnp.float32)
+    return task.Batch(line[:-1], line[1:], weights, spread(sizes, counts))
 
 
 def facts(knobs: Options) -> Facts:
@@ -86,9 +94,9 @@ TASK = Declaration(
         "paper": {"length": 256, "symbols": 128, "shortest": 16, "longest": 96},
     },
     example=example,
-    symbols=lambda knobs: letters(knobs.symbols),
+    symbols=lambda knobs: (*letters(knobs.symbols), "|"),
     facts=facts,
     prompt=prompt,
-    slices="gap: how far back the symbol was seen",
-    reference="Olsson et al. 2022, arXiv 2209.11895 (repeated random tokens)",
+    slices="block: how many symbols there are to tell apart",
+    reference="Olsson et al. 2022, arXiv 2209.11895 (repeated random symbols)",
 )

@@ -28,12 +28,13 @@ class Row(NamedTuple):
 
 
 def induction(tokens, options):
-    """The successor of the latest token that is the same."""
+    """What followed the same symbol before, unless a bar did."""
+    bar, after = options["symbols"], {}
     answers = np.full(len(tokens), UNKNOWN)
     for i, token in enumerate(tokens):
-        before = [j for j in range(i) if tokens[j] == token]
-        if before:
-            answers[i] = tokens[before[-1] + 1]
+        answers[i] = after.get(token, UNKNOWN)
+        if i + 1 < len(tokens) and bar not in (token, tokens[i + 1]):
+            assert after.setdefault(token, tokens[i + 1]) == tokens[i + 1]
     return answers
 
 
