@@ -41,6 +41,9 @@ TASKS = {
     "dates": "from dates as people write them to ISO dates (seq2seq)",
     "brackets": "is a line of brackets balanced? Those that are not miss by little",
     "majority": "which symbol stands most often in a line?",
+    "numbers": "from numbers in words to digits (seq2seq)",
+    "keywords": "from a report to what happened to what and where (seq2seq)",
+    "lines": "in which language is a line of source text written?",
 }
 PRESETS = {
     "tiny": "seconds to minutes on two cores",

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from experiments.tasks.task import Labelled, Translation
 
-END_SYMBOL = "|"  # token 0; no text has it
+PIECE = re.compile(r"\{\w+\}|(?:[^{]|\{(?!\w+\}))+")  # a field, or what is between
+END_SYMBOL = "~"  # token 0; no text has it
 
 
 class Text(NamedTuple):
@@ -46,8 +47,9 @@ class Phrases:
         also: Sequence[str] = (),
     ):
         self.forms, self.names = tuple(forms), tuple(fields)
-        pieces = [re.findall(r"\{\w+\}|[^{]+", form) for form in forms]
-        literals = {p for form in pieces for p in form if p[0] != "{"}
+        pieces = [PIECE.findall(form) for form in forms]
+        self.marks = {"{" + name + "}" for name in fields}
+        literals = {p for form in pieces for p in form} - self.marks
         words = ["", *sorted(literals), *also]
         self.base = {word: row for row, word in enumerate(words)}
         for name, listed in fields.items():
@@ -56,13 +58,12 @@ class Phrases:
         self.rows = [split(word) for word in words]
         self.symbols = (END_SYMBOL, *sorted({x for row in self.rows for x in row}))
         self.pieces = pieces
-        self.most = max(
-            sum(self._widest(p, fields) for p in form) for form in self.pieces
-        )
+        widths = [sum(self._widest(p, fields) for p in form) for form in pieces]
+        self.most = max(widths, default=0)
 
     def _widest(self, piece: str, fields: Mapping[str, Sequence[str]]) -> int:
         first = self.base[piece]
-        count = len(fields[piece[1:-1]]) if piece[0] == "{" else 1
+        count = len(fields[piece[1:-1]]) if piece in self.marks else 1
         return max(len(row) for row in self.rows[first : first + count])
 
     def table(self) -> tuple[Array, Array]:
@@ -83,7 +84,7 @@ class Phrases:
         for i, pieces in enumerate(self.pieces):
             for j, piece in enumerate(pieces):
                 base[i, j] = self.base[piece]
-                if piece[0] == "{":
+                if piece in self.marks:
                     which[i, j] = 1 + self.names.index(piece[1:-1])
         given = jnp.stack([jnp.int32(0), *(values[name] for name in self.names)])
         return jnp.asarray(base)[form] + given[jnp.asarray(which)[form]]

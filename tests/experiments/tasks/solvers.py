@@ -77,3 +77,62 @@ def majority(tokens, options):
     (most, count), (_, second) = Counter(tokens.tolist()).most_common(2)
     assert count > second
     return most - 1
+
+
+def numbers(tokens, options):
+    """Adds up: a scale multiplies what stands before it since the last scale."""
+    text, symbols = written("numbers", tokens, options)
+    total, group = 0, 0
+    for word in text.replace("-", " ").split():
+        if word == "hundred":
+            group *= 100
+        elif word in SCALES:
+            total, group = total + group * SCALES[word], 0
+        elif word != "and":
+            group += VALUES[word]
+    return answered(str(total + group), symbols, options["digits"] + 1)
+
+
+UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen"
+UNITS += " fourteen fifteen sixteen seventeen eighteen nineteen"
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+VALUES = {word: i for i, word in enumerate(UNITS.split())}
+VALUES |= {word: 10 * i for i, word in enumerate(TENS.split(), 2)}
+SCALES = "thousand million billion trillion quadrillion"
+SCALES = {word: 1000**i for i, word in enumerate(SCALES.split(), 1)}
+
+
+def keywords(tokens, options):
+    """Finds the verb in the past tense, what follows `the`, and the place."""
+    text, symbols = written("keywords", tokens, options)
+    found = []
+    for sentence in text.split(" ."):
+        words = sentence.split()
+        past = [word for word in words if word in PAST]
+        if past:
+            (where,) = (word for word in words if word in PLACES)
+            found += [words[words.index("the") + 1], past[0], where]
+    return answered(found, symbols, 3 * options["sentences"] + 1)
+
+
+PAST = "stopped burned leaked broke failed fell froze flooded cracked vanished melted"
+PAST = {*PAST.split(), "exploded"}
+PLACES = "Arlen Brome Culver Dorma Esk Farholm Gant Hale Iver Jorby Kelm Lund Morrow"
+PLACES = {*PLACES.split(), "Neath", "Orth", "Pell"}
+
+
+def lines(tokens, options):
+    """Tells by keywords and punctuation, one language after another."""
+    text, _ = written("lines", tokens, options)
+    order = ("python", "c", "lisp", "sql", "shell", "html")
+    return order.index(next(k for k, rule in RULES.items() if re.fullmatch(rule, text)))
+
+
+RULES = {  # tried in this order
+    "shell": r".*\$.*|source .*|\w+\(\) .*",
+    "html": r"<.*>",
+    "sql": r"(SELECT|UPDATE|WHERE|ORDER|DROP) .*",
+    "lisp": r"\(.*",
+    "c": r".*[;{]|#include .*",
+    "python": r".*",
+}

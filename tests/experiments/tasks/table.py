@@ -181,4 +181,11 @@ ROWS = {
         {"length": 17, "shortest": 5, "symbols": 7},
         {"length": 29},
     ),
+    "numbers": Row(solvers.numbers, {"digits": 8}, {"digits": 11}),
+    "keywords": Row(
+        solvers.keywords,
+        {"sentences": 5, "shortest": 2},
+        {"sentences": 7},
+    ),
+    "lines": Row(solvers.lines, {"languages": 5, "names": 17}, {"names": 29}),
 }
