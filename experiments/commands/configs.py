@@ -11,6 +11,7 @@ from experiments.commands.options import RUNS, AsJson, Runs, Settings
 
 if TYPE_CHECKING:
     from experiments.config import Config
+    from experiments.config.schema import Data
 
 app = typer.Typer(
     help="Show or check a config without running it.", no_args_is_help=True
@@ -80,6 +81,13 @@ def summary(config: "Config", runs: object) -> str:
         "model": f"{model.layers} layers, width {model.width}, {model.heads} heads of"
         f" {derived.head_width}, {derived.key_heads} key heads, MLP {derived.hidden}",
         "attention": f"{model.mask}, {model.position}, {model.normalizer}",
-        "data": f"{data.path or derived.source}, {data.vocabulary} tokens",
+        "data": _data(data, derived.source),
     }
     return "\n".join(f"  {name:<10}{line}" for name, line in lines.items())
+
+
+def _data(data: "Data", source: str) -> str:
+    """What is learned: a text, or a task with its options."""
+    if data.kind == "text":
+        return f"{data.path or source}, {data.vocabulary} tokens"
+    return ", ".join([data.kind, *(f"{k} {v}" for k, v in data.options.items())])

@@ -46,11 +46,16 @@ HEADINGS = (*PIECES, "backends", *TABLES, "configs")
 def listing(
     what: Annotated[
         str | None,
-        typer.Argument(help=f"One of {', '.join(HEADINGS)}.", show_default=False),
+        typer.Argument(
+            help=f"One of {', '.join(HEADINGS)}, or a task such as mqar.",
+            show_default=False,
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the names that a spec or a config can use."""
+    if what in (*names.TASKS, "tasks", "task"):
+        return _tasks(what, as_json)
     wanted = [_heading(what)] if what else list(HEADINGS)
     found = {heading: rows(heading) for heading in wanted}
     if as_json:
@@ -58,6 +63,20 @@ def listing(
         print(json.dumps(plain, indent=2))
     else:
         _print(found)
+    return None
+
+
+def _tasks(what: str, as_json: bool) -> None:
+    """One task in full, or a few lines on each."""
+    from experiments.commands import tasks  # late, for start-up time
+
+    if as_json:
+        kinds = [what] if what in names.TASKS else list(names.TASKS)
+        print(json.dumps({"tasks": [tasks.details(kind) for kind in kinds]}, indent=2))
+    elif what in names.TASKS:
+        print(tasks.long(what))
+    else:
+        print("\n".join(tasks.short(kind) for kind in names.TASKS))
 
 
 def _heading(what: str) -> str:
@@ -66,9 +85,8 @@ def _heading(what: str) -> str:
     for heading in HEADINGS:
         if what.lower() in (heading, heading.removesuffix("s")):
             return heading
-    raise UserError(
-        f"attn list: nothing called `{what}`. {did_you_mean(what, HEADINGS)}"
-    )
+    known = [*HEADINGS, *names.TASKS]
+    raise UserError(f"attn list: nothing called `{what}`. {did_you_mean(what, known)}")
 
 
 def rows(heading: str) -> list[Row]:
