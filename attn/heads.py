@@ -9,6 +9,8 @@ import jax.numpy as jnp
 
 from attn.backends import dispatch
 from attn.backends.dispatch import Output
+from attn.backends.loop import loop
+from attn.backends.planner import Steps
 from attn.shapes import Shapes, check_heads
 from attn.spec.attention import as_attention
 from attn.spec.field import is_varying, per_batch, per_head
@@ -74,17 +76,17 @@ def _attend_heads(spec, query, key, value, at, rng, *, probes, backend):
     batch, t, heads, h = query.shape
     key_heads, e = key.shape[2], value.shape[3]
     groups = (batch, key_heads, heads // key_heads)
-    query = query.reshape(batch, t, *groups[1:], h)
+    if heads == key_heads:
+        groups = (batch, heads)
     rngs = None if rng is None else jax.random.split(rng, groups)
     shapes = Shapes(t, key.shape[1], h, e, heads, key_heads, batch, query.dtype)
     name = dispatch.choose(spec, shapes, probes=probes, backend=backend)
-    step = dispatch.heads_at_once(name, shapes)
+    steps = dispatch.steps(name, shapes)
     one = functools.partial(_one_head, probes=probes, backend=name)
-    lifted = _lift(one, (spec.for_heads(heads), at), shapes, step)
+    lifted = _lift(one, (spec.for_heads(heads), at), shapes, steps)
     output, aux = lifted(rngs, query, key, value)
-    aux = {name: x.reshape(batch, heads, *x.shape[3:]) for name, x in aux.items()}
     aux = {n: x if x.ndim > 3 else jnp.moveaxis(x, 1, 2) for n, x in aux.items()}
-    return Output(output.reshape(batch, t, heads, e), aux)
+    return Output(output, aux)
 
 
 def _one_head(shared, rng, query, key, value, **options):
@@ -93,84 +95,45 @@ def _one_head(shared, rng, query, key, value, **options):
     return output.value, output.aux
 
 
-def _lift(one: Callable, shared: Any, shapes: Shapes, step: int) -> Callable:
-    """The three vmaps: group innermost, then key head, then batch.
+def _lift(one: Callable, shared: Any, shapes: Shapes, steps: Steps | None) -> Callable:
+    """One head lifted three times: group innermost, then key head, then batch.
 
-    A `per_batch` or `per_head` array of `shared` loses its axis in the vmap of that
-    name; everything else in it is the same for all. `step` is how many key heads run
-    at once; the rest wait in a loop, since tiles of all of them would not fit the
-    cache.
+    A `per_batch` or `per_head` array of `shared` loses its axis in the map of that
+    name; everything else in it is the same for all. `steps` says how many of each run
+    at once, and the rest wait in loops, since the tiles of all would not fit the
+    cache; None is a plain vmap.
     """
-    key_heads, batch = shapes.key_heads, shapes.batch
     leaves, structure = jax.tree.flatten(shared, is_leaf=is_varying)
-    leaves = [_group(leaf, key_heads) for leaf in leaves]
+    # No group axis of size 1, for which XLA:CPU copies whole arrays.
+    many = shapes.heads > shapes.key_heads and shapes.heads // shapes.key_heads
+    if many:
+        leaves = [_group(leaf, shapes.key_heads) for leaf in leaves]
     over_batch = [0 if isinstance(leaf, per_batch) else None for leaf in leaves]
-    loop = step < batch * key_heads
+
+    def over(axis, function, in_axes, out_axes):
+        if steps is None:
+            return jax.vmap(function, in_axes, out_axes)
+        return loop(function, in_axes, out_axes, getattr(steps, axis))
 
     def head(leaves, *arrays):
         return one(jax.tree.unflatten(structure, map(_bare, leaves)), *arrays)
 
-    def element(leaves, rngs, *arrays):
+    def element(leaves, rngs, query, *arrays):
         leaves = [x.value if isinstance(x, per_batch) else x for x in leaves]
         axes = [0 if isinstance(leaf, per_head) else None for leaf in leaves]
-        if not loop:
-            group = jax.vmap(head, (axes, 0, 1, None, None), (1, 0))
-            return jax.vmap(group, (axes, 0, 1, 1, 1), (1, 0))(leaves, rngs, *arrays)
-        # In a loop heads come first, one element at a time: a step reads whole slices,
-        # and no copy of the whole batch is ever made.
-        group = jax.vmap(head, (axes, 0, 0, None, None))
-        query, key, value = arrays
-        query, key, value = (
-            jnp.moveaxis(query, 0, 2),
-            jnp.moveaxis(key, 0, 1),
-            jnp.moveaxis(value, 0, 1),
-        )
-        run = _loop(group, (axes, 0, 0, 0, 0), min(step, key_heads))
-        output, aux = run(leaves, rngs, query, key, value)
-        return jnp.moveaxis(output, 2, 0), aux
+        if not many:
+            lifted = over("key_heads", head, (axes, 0, 1, 1, 1), (1, 0))
+            return lifted(leaves, rngs, query, *arrays)
+        group = over("group", head, (axes, 0, 1, None, None), (1, 0))
+        lifted = over("key_heads", group, (axes, 0, 1, 1, 1), (1, 0))
+        t, heads, h = query.shape
+        query = query.reshape(t, shapes.key_heads, many, h)
+        output, aux = lifted(leaves, rngs, query, *arrays)
+        merge = lambda x: x.reshape(heads, *x.shape[2:])  # noqa: E731
+        return output.reshape(t, heads, -1), jax.tree.map(merge, aux)
 
-    along = (over_batch, 0, 0, 0, 0)
-    chunk = max(1, step // key_heads)
-    whole = _loop(element, along, chunk) if loop else jax.vmap(element, along)
-    return functools.partial(whole, leaves)
-
-
-def _loop(one: Callable, in_axes: Any, chunk: int) -> Callable:
-    """What `jax.vmap` computes, in a loop of steps of `chunk`; axes are 0 or None.
-
-    A step is written out, not vmapped: products of two axes run in parallel and take
-    their operands as they lie, where XLA:CPU transposes those of three.
-    """
-
-    def run(*args):
-        leaves, structure = jax.tree.flatten(args)
-        axes = []
-        for axis, arg in zip(in_axes, args, strict=True):
-            many = len(jax.tree.leaves(arg))
-            axes += axis if isinstance(axis, list) else [axis] * many
-
-        def pick(mapped):
-            mapped = iter(mapped)
-            pairs = zip(leaves, axes, strict=True)
-            whole = [x if axis is None else next(mapped) for x, axis in pairs]
-            return one(*jax.tree.unflatten(structure, whole))
-
-        # Kept between the passes: the step's own slices, which need no copy, and what
-        # backends name; not the slices of its heads.
-        @functools.partial(jax.checkpoint, policy=dispatch.keep, prevent_cse=False)
-        def step(parts):
-            outputs = [pick([x[i] for x in parts]) for i in range(chunk)]
-            return jax.tree.map(lambda *x: jnp.stack(x), *outputs)
-
-        mapped = [x for x, axis in zip(leaves, axes, strict=True) if axis is not None]
-        if len(mapped[0]) == chunk:
-            return step(mapped)
-        outputs = jax.lax.map(
-            step, [x.reshape(-1, chunk, *x.shape[1:]) for x in mapped]
-        )
-        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), outputs)
-
-    return run
+    batch = over("batch", element, (over_batch, 0, 0, 0, 0), (0, 0))
+    return functools.partial(batch, leaves)
 
 
 def of_head(tree: Any, head: int) -> Any:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attn.backends import blockwise, dense, fused, pallas, planner
-from attn.backends.planner import Tiling
+from attn.backends.planner import Steps, Tiling
 from attn.backends.probes import check_probes
 from attn.shapes import Shapes, check_head
 from attn.spec.attention import Attention, as_attention
@@ -126,11 +126,11 @@ def choose(
 keep = jax.checkpoint_policies.save_only_these_names("attention.fold")
 
 
-def heads_at_once(name: str, shapes: Shapes, platform: str | None = None) -> int:
-    """How many key heads a lifted call computes side by side; see the planner."""
+def steps(name: str, shapes: Shapes, platform: str | None = None) -> Steps | None:
+    """What a lifted call computes side by side; None is all of it. See the planner."""
     if name != "blockwise":
-        return shapes.batch * shapes.key_heads
-    return planner.heads_at_once(shapes, platform or jax.default_backend())
+        return None
+    return planner.steps(shapes, platform or jax.default_backend())
 
 
 def preference(shapes: Shapes, platform: str) -> tuple[str, ...]:

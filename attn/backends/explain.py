@@ -1,12 +1,13 @@
 """Who would run a spec, and why the others refuse: a table to print."""
 
 import dataclasses
+import math
 from typing import Any
 
 import jax
 import numpy as np
 
-from attn.backends.dispatch import BACKENDS, choose, heads_at_once
+from attn.backends.dispatch import BACKENDS, choose, steps
 from attn.backends.probes import check_probes
 from attn.shapes import Shapes, check_heads
 from attn.spec.attention import as_attention
@@ -22,7 +23,7 @@ class Explanation:
       platform: "cpu", "gpu" or "tpu".
       runs: The backend that "auto" takes.
       reasons: For each backend why it refuses, or None.
-      step: How many key heads run side by side.
+      at_once: How many query heads run side by side.
     """
 
     spec: str
@@ -30,7 +31,7 @@ class Explanation:
     platform: str
     runs: str
     reasons: dict[str, str | None]
-    step: int
+    at_once: int
 
     def __str__(self) -> str:
         size = self.shapes
@@ -42,7 +43,7 @@ class Explanation:
         ]
         for name, reason in self.reasons.items():
             if name == self.runs:
-                word = f"runs, {self.step} key heads at a time"
+                word = f"runs, {self.at_once} heads at a time"
             else:
                 word = "could run" if reason is None else f"refuses: {reason}"
             lines.append(f"  {name:{width}}  {word}")
@@ -87,5 +88,6 @@ def explain(
         for name, backend in BACKENDS.items()
     }
     runs = choose(spec, shapes, probes=probes, platform=platform)
-    step = heads_at_once(runs, shapes, platform)
-    return Explanation(repr(spec), shapes, platform, runs, reasons, step)
+    some = steps(runs, shapes, platform)
+    at_once = shapes.batch * shapes.heads if some is None else math.prod(some)
+    return Explanation(repr(spec), shapes, platform, runs, reasons, at_once)

@@ -1,6 +1,7 @@
 """Sizes of tiles, and how many heads run at once; the result depends on neither."""
 
 import dataclasses
+from typing import NamedTuple
 
 from attn.shapes import Shapes
 
@@ -12,14 +13,16 @@ class Tiling:
     Attributes:
       strip: Queries of a strip that is code of its own; 0 for loops of tiles only.
       step: Keys in which a strip is planned; neighbouring ones are joined.
-      area: The most pairs of query and key that strips may hold at once.
+      area: The most pairs of query and key that strips may visit.
+      strips: The most strips: each is code to compile.
       rows: Queries of a tile in a loop.
       cols: Keys of a tile in a loop.
     """
 
     strip: int = 256
     step: int = 128
-    area: int = 5 << 19
+    area: int = 10 << 20
+    strips: int = 16
     rows: int = 512
     cols: int = 512
 
@@ -33,6 +36,14 @@ class Tiling:
                 )
 
 
+class Steps(NamedTuple):
+    """How many of each one step of a lifted call computes side by side."""
+
+    group: int
+    key_heads: int
+    batch: int
+
+
 # Chosen on 2 busy CPU cores, float32, width 64, where differences below 15% were noise:
 # strips of 128 at T <= 512 skip more of a causal triangle, above that 256 pay less
 # per product.
@@ -41,7 +52,7 @@ SHORT, SHORT_STRIP = 512, 128
 # run in parallel, above it their tiles push each other out of the cache. Each head of
 # a step is code of its own, so its number is bounded for the compiler's sake.
 STEP_AREA = 1 << 21
-MOST_HEADS = 4
+MOST_HEADS = 8
 
 
 def tiling(shapes: Shapes, platform: str) -> Tiling:
@@ -51,27 +62,25 @@ def tiling(shapes: Shapes, platform: str) -> Tiling:
     return Tiling(strip=SHORT_STRIP if shapes.t <= SHORT else 256)
 
 
-def heads_at_once(shapes: Shapes, platform: str) -> int:
-    """How many key heads one step of a lifted call computes.
+def steps(shapes: Shapes, platform: str) -> Steps | None:
+    """How many heads one step of a lifted call computes.
 
     Args:
       shapes: Of the whole call.
       platform: "cpu", "gpu" or "tpu".
 
     Returns:
-      A number that divides key heads times batch; all of them means by `vmap`.
+      Divisors of the three sizes; None means all at once, by `vmap`.
     """
-    total = shapes.batch * shapes.key_heads
     if platform != "cpu":
-        return total
-    group = shapes.heads // shapes.key_heads
-    most = max(1, STEP_AREA // max(1, group * shapes.t * shapes.s))
-    sizes = range(1, min(most, MOST_HEADS, max(1, total - 1)) + 1)
-    return max(n for n in sizes if _divides(n, shapes.batch, shapes.key_heads))
+        return None
+    left = min(MOST_HEADS, STEP_AREA // (shapes.t * shapes.s))
+    chosen = []
+    for size in (shapes.heads // shapes.key_heads, shapes.key_heads, shapes.batch):
+        chosen.append(_divisor(size, left))
+        left = left // size if chosen[-1] == size else 1
+    return Steps(*chosen)
 
 
-def _divides(n: int, batch: int, key_heads: int) -> bool:
-    """Whether n key heads are whole batch elements or a part of one."""
-    if n <= key_heads:
-        return key_heads % n == 0
-    return n % key_heads == 0 and batch % (n // key_heads) == 0
+def _divisor(size: int, most: int) -> int:
+    return max(n for n in range(1, size + 1) if size % n == 0 and n <= max(1, most))

@@ -10,15 +10,19 @@ Reference:
   Dao et al. 2022, algorithm 4, arXiv 2205.14135.
 """
 
+import itertools
+from functools import reduce
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from attn.backends.blockwise.forward import blank, strip_sizes
+from attn.backends.blockwise.forward import ABREAST, after, blank, strip_sizes
 from attn.backends.blockwise.operands import Layout, Operands, Span, cut, starts
 from attn.backends.blockwise.plan import Strips, Table, listed
 from attn.backends.blockwise.tile import Tile, dropped, products, shape_logits
+
+JOINED = 5  # parts; 4 at once and their sum
 
 
 class Active(NamedTuple):
@@ -80,16 +84,54 @@ def _zeros(operands: Operands, wanted: Active) -> Totals:
 
 
 def _strips(layout, plan, operands, saved, wanted):
-    totals, queries = _zeros(operands, wanted._replace(query=False)), []
+    zeros = _zeros(operands, wanted)
+    floats, queries, parts, done = zeros.floats, [], [], []
     for index, (size, runs) in enumerate(strip_sizes(layout, plan)):
         rows = (index * plan.rows, size)
-        query = jnp.zeros((size, operands.query.shape[1]), operands.query.dtype)
+        query = zeros.query[rows[0] : rows[0] + size] if wanted.query else None
         for start, stop, masked in runs:
             tile = Tile(rows, (start, stop - start), masked)
-            part, totals = _visit(layout, operands, saved, wanted, tile, totals)
-            query = query if part is None else query + part
+            if len(done) >= ABREAST:
+                early = done[-ABREAST]
+                operands = operands._replace(query=after(operands.query, early))
+                saved = saved._replace(cotangent=after(saved.cotangent, early))
+            part = _visit(layout, operands, saved, wanted, tile)
+            query = query + part.query if wanted.query else None
+            floats = _add_floats(layout, floats, part.floats, tile)
+            parts = _fewer([*parts, (start, stop, part)], zeros)
+            done.append(jax.tree.leaves(part)[0])
         queries.append(query)
-    return totals._replace(query=jnp.concatenate(queries) if wanted.query else None)
+    return Totals(
+        jnp.concatenate(queries) if wanted.query else None,
+        _joined([(a, b, x.key) for a, b, x in parts], zeros.key),
+        _joined([(a, b, x.value) for a, b, x in parts], zeros.value),
+        floats,
+    )
+
+
+def _fewer(parts: list, zeros: Totals) -> list:
+    """Parts of keys and values, (start, stop, totals), as one if there are many.
+
+    To add each to a total reads and writes all of it each time, which was 10% of the
+    backward pass at T = 2048; to keep them all would take T * T memory.
+    """
+    if len(parts) < JOINED:
+        return parts
+    key = _joined([(a, b, x.key) for a, b, x in parts], zeros.key)
+    value = _joined([(a, b, x.value) for a, b, x in parts], zeros.value)
+    return [(0, max(b for _, b, _ in parts), Totals(None, key, value, ()))]
+
+
+def _joined(parts: list, zeros: jax.Array | None) -> jax.Array | None:
+    """The sum of parts (start, stop, [H, stop - start]), as wide as `zeros`."""
+    if zeros is None:
+        return None
+    edges = sorted({0, zeros.shape[1], *(edge for part in parts for edge in part[:2])})
+    columns = []
+    for start, stop in itertools.pairwise(edges):
+        over = [x[:, start - a : stop - a] for a, b, x in parts if a <= start < b]
+        columns.append(reduce(jnp.add, over) if over else zeros[:, start:stop])
+    return jnp.concatenate(columns, axis=1)
 
 
 def _table(layout, plan, operands, saved, wanted):
@@ -101,8 +143,9 @@ def _table(layout, plan, operands, saved, wanted):
             def visit(n, carry):
                 query, totals = carry
                 tile = Tile(rows, (order[n] * plan.cols, plan.cols), masked)
-                part, totals = _visit(layout, operands, saved, wanted, tile, totals)
-                return (query if part is None else query + part), totals
+                part = _visit(layout, operands, saved, wanted, tile)
+                query = query if part.query is None else query + part.query
+                return query, _grown(layout, totals, part, tile)
 
             return visit
 
@@ -120,8 +163,20 @@ def _table(layout, plan, operands, saved, wanted):
     return jax.lax.fori_loop(0, len(plan.order), row, zeros)
 
 
-def _visit(layout, operands, saved, wanted, tile, totals):
-    """The cotangent of a tile's queries, and the totals with the tile added."""
+def _grown(layout, totals: Totals, part: Totals, tile: Tile) -> Totals:
+    """The totals of keys, values and floats with a tile added in place."""
+    begin = (0, tile.cols[0])
+    add = lambda x, y: None if x is None else _add(x, y, begin)  # noqa: E731
+    return Totals(
+        totals.query,
+        add(totals.key, part.key),
+        add(totals.value, part.value),
+        _add_floats(layout, totals.floats, part.floats, tile),
+    )
+
+
+def _visit(layout, operands, saved, wanted, tile) -> Totals:
+    """The cotangents of one tile."""
     part = cut(layout, operands, tile.rows, tile.cols)
     raw = products(part.query, part.key)
     need = any((wanted.query, wanted.key, *wanted.floats))
@@ -131,32 +186,27 @@ def _visit(layout, operands, saved, wanted, tile, totals):
     )
     row = Saved(*(_rows(x, tile.rows) for x in saved))
     weights = jnp.exp(logits - row.sums[:, None])
+    value = None
     if wanted.value:
-        grown = row.cotangent.T @ dropped(layout, part, weights)
-        totals = totals._replace(value=_grow(totals.value, grown, 1, tile.cols))
+        value = row.cotangent.T @ dropped(layout, part, weights)
     if pull is None:
-        return None, totals
+        return Totals(None, None, value, (None,) * len(part.floats))
     push = dropped(layout, part, products(row.cotangent, part.value))
     raw, floats = pull(weights * (push - row.shift[:, None]))
-    if wanted.key:
-        grown = part.query.T @ raw
-        totals = totals._replace(key=_grow(totals.key, grown, 1, tile.cols))
-    floats = tuple(
-        None if total is None else _add(total, x, starts(total.shape, axes, *tile[:2]))
-        for total, x, axes in zip(totals.floats, floats, layout.float_axes, strict=True)
-    )
     query = raw @ part.key if wanted.query else None
-    return query, totals._replace(floats=floats)
+    return Totals(query, part.query.T @ raw if wanted.key else None, value, floats)
+
+
+def _add_floats(layout, totals, parts, tile):
+    """The cotangents of learned arrays with a tile added in place."""
+    return tuple(
+        None if total is None else _add(total, x, starts(total.shape, axes, *tile[:2]))
+        for total, x, axes in zip(totals, parts, layout.float_axes, strict=True)
+    )
 
 
 def _rows(array: jax.Array, rows: Span) -> jax.Array:
     return jax.lax.dynamic_slice_in_dim(array, *rows, 0)
-
-
-def _grow(total, part, axis: int, cols: Span):
-    begin = [0, 0]
-    begin[axis] = cols[0]
-    return _add(total, part, begin)
 
 
 def _add(total, part, begin):

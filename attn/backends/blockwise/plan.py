@@ -68,7 +68,8 @@ def make(mask: Mask, where: At, given: At | None, tiling: Tiling) -> Strips | Ta
         runs = tuple(_runs(row, s, tiling.step) for row in cover)
         visited = sum(stop - start for row in runs for start, stop, _ in row)
         # Where data may rule tiles out, computing them all is right only if few.
-        if visited * tiling.strip <= tiling.area // (4 if traced else 1):
+        most = tiling.area // (16 if traced else 1)
+        if len(runs) <= tiling.strips and visited * tiling.strip <= most:
             return Strips(tiling.strip, runs)
     rows, cols = min(tiling.rows, t), min(tiling.cols, s)
     cover = covers(mask, t, s, rows, cols, known)

@@ -8,6 +8,7 @@ import pytest
 import attn
 from attn.backends import dispatch
 from attn.backends.explain import explain
+from attn.backends.planner import Steps
 from attn.shapes import Shapes
 from attn.spec.attention import as_attention
 
@@ -83,12 +84,15 @@ def test_looped_heads_equal_heads_side_by_side():
     from attn import heads
 
     results = []
-    for step in (1, 3, 6):
+    for step in (None, Steps(1, 1, 1), Steps(2, 1, 1), Steps(2, 3, 1), Steps(2, 3, 2)):
         shapes = Shapes(17, 17, 8, 8, 6, 3, 2)
         spec = as_attention(attn.alibi).for_heads(6)
         one = lambda *x: heads._one_head(*x, probes=(), backend="blockwise")  # noqa: E731
         lifted = heads._lift(one, (spec, None), shapes, step)
-        query = arrays[0].reshape(2, 17, 3, 2, 8)
-        results.append(jax.jit(lambda *x, f=lifted: f(None, *x)[0])(query, *arrays[1:]))
+        both = lambda *x, f=lifted: jax.vjp(lambda *y: f(None, *y)[0], *x)  # noqa: E731
+        results.append(jax.jit(lambda *x, f=both: (f(*x)[0], f(*x)[1](x[0])))(*arrays))
     for other in results[1:]:
-        np.testing.assert_allclose(results[0], other, atol=2e-6)
+        for mine, expected in zip(
+            *map(jax.tree.leaves, (other, results[0])), strict=True
+        ):
+            np.testing.assert_allclose(mine, expected, atol=2e-5)
