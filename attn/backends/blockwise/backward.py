@@ -17,7 +17,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from attn.backends.blockwise.forward import ABREAST, after, blank, strip_sizes
+from attn.backends.blockwise.forward import (
+    ABREAST,
+    after,
+    blank,
+    renewed,
+    strip_sizes,
+)
 from attn.backends.blockwise.operands import Layout, Operands, Span, cut, starts
 from attn.backends.blockwise.plan import Strips, Table, listed
 from attn.backends.blockwise.tile import Tile, dropped, products, shape_logits
@@ -84,7 +90,7 @@ def _zeros(operands: Operands, wanted: Active) -> Totals:
 
 
 def _strips(layout, plan, operands, saved, wanted):
-    zeros = _zeros(operands, wanted)
+    operands, zeros = renewed(layout, operands), _zeros(operands, wanted)
     floats, queries, parts, done = zeros.floats, [], [], []
     for index, (size, runs) in enumerate(strip_sizes(layout, plan)):
         rows = (index * plan.rows, size)

@@ -21,7 +21,7 @@ def forward(layout: Layout, plan: Strips | Table, operands: Operands):
 
 
 def _strips(layout: Layout, plan: Strips, operands: Operands):
-    closed = []
+    operands, closed = renewed(layout, operands), []
     for index, (size, runs) in enumerate(strip_sizes(layout, plan)):
         mine = operands
         if index >= ABREAST:
@@ -44,6 +44,21 @@ def after(x: jax.Array, earlier: jax.Array) -> jax.Array:
     )
     never = (bits | 1) == 0
     return jnp.where(never, jnp.zeros((), x.dtype), x)
+
+
+def renewed(layout: Layout, operands: Operands) -> Operands:
+    """Operands whose query positions XLA:CPU takes to differ from head to head.
+
+    Else it computes the masks of all strips once, ahead of a loop over heads: T * S
+    bytes, and reading them costs more than comparing positions again.
+    """
+    both = zip(layout.axes, layout.learned, strict=True)
+    axes = [axes for axes, learned in both if not learned]
+    others = [
+        after(x, operands.query) if along == ("query",) else x
+        for x, along in zip(operands.others, axes, strict=True)
+    ]
+    return operands._replace(others=tuple(others))
 
 
 def strip_sizes(layout: Layout, plan: Strips):
