@@ -28,6 +28,7 @@ from experiments.manifest import version
 VERBS = {
     "train": (train.train, "attn train configs/tiny_lm.yaml optim.lr=3e-3"),
     "sweep": (sweep.sweep, "attn sweep my_sweep.yaml sweep.seeds=8"),
+    "study": (sweep.study, "attn study configs/recall_study.yaml"),
     "compare": (compare.compare, "attn compare window full --best-of optim.lr"),
     "noise": (compare.noise, "attn noise my_config.yaml --seeds 8"),
     "resume": (train.resume, "attn resume tiny_lm train.budget=10min"),

@@ -1,7 +1,7 @@
 """Everything a run computes with, made out of its config and its task."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from jax.sharding import Mesh
 
 from experiments.answer import make_answer_call
 from experiments.config import Config, Derived, resolve
+from experiments.costs import costs
 from experiments.model import FORWARD, build_model
 from experiments.optim import make_optimizer, make_schedule
 from experiments.step import (
@@ -40,6 +41,7 @@ class Setup:
       shapes: the state's shapes and dtypes.
       start: makes the state before the first step.
       train_call, eval_call, answer_call: the three jitted functions.
+      costs: of the model, for the result; see `experiments.costs`.
     """
 
     config: Config
@@ -52,6 +54,7 @@ class Setup:
     train_call: Callable[..., Any]
     eval_call: Callable[..., Any]
     answer_call: Callable[..., Any]
+    costs: Mapping[str, float]
 
     @property
     def most(self) -> int:
@@ -89,7 +92,14 @@ def assemble(config: Config, task: Any) -> Setup:
     derived = resolve(config)
     size, seed = task.vocabulary.size, np.uint32(config.seed)
     forward = FORWARD[config.model.kind]
-    model = nnx.eval_shape(lambda: build_model(config, size))
+    noted: dict[str, float] = {}
+
+    def build() -> nnx.Module:
+        model = build_model(config, size)
+        noted.update(costs(config, model))
+        return model
+
+    model = nnx.eval_shape(build)
     apply, _, fixed = split(model, forward)
     training = make_training(config, task, apply)
 
@@ -115,6 +125,7 @@ def assemble(config: Config, task: Any) -> Setup:
         train_call=make_train_call(training, most),
         eval_call=make_eval_call(training, most),
         answer_call=make_answer_call(config, model, apply),
+        costs=noted,
     )
 
 

@@ -263,6 +263,7 @@ class Trainer:
             **course.latest,
             "best/val_loss": course.best,
             "best/step": course.best_step,
+            **self.setup.costs,
             "data": self.setup.task.fingerprint,
             "parameters": digest(course.state.params),
         }

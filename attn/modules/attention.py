@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
@@ -14,6 +15,7 @@ from attn.modules.layers import Linear, RMSNorm
 from attn.modules.precision import FLOAT32, Precision
 from attn.modules.watch import Watchable
 from attn.spec.attention import Attention, as_attention
+from attn.spec.cost import attention_flops, remembered
 from attn.spec.notation import parse
 from attn.spec.piece import Piece
 from attn.spec.positions import Position
@@ -223,6 +225,28 @@ class MultiHeadAttention(Watchable):
         output = self.attend(x, context, at=at, rng=rng, probes=probes)
         self.show(**output.aux)
         return self.output(functional.merge_heads(output.value))
+
+    def flops(self, t: int, s: int) -> int:
+        """FLOPs of T queries and S keys, see `attn.spec.cost`; linear maps included."""
+        maps = self.query.flops(t) + self.output.flops(t)
+        maps += self.key.flops(s) + self.value.flops(s)
+        return maps + attention_flops(
+            self.spec(),
+            t,
+            s,
+            heads=self.heads,
+            width=self.key.kernel.shape[-1] // self.key_heads,
+            value_width=self.value.kernel.shape[-1] // self.key_heads,
+        )
+
+    def key_bytes(self, s: int) -> int:
+        """Bytes of the keys and values of S tokens."""
+        widths = self.key.kernel.shape[-1] + self.value.kernel.shape[-1]
+        return s * widths * jnp.dtype(self.key.precision.compute).itemsize
+
+    def state_bytes(self, t: int) -> int:
+        """Bytes that decoding remembers after T tokens: what later queries may see."""
+        return self.key_bytes(remembered(self.spec().mask, t))
 
 
 def turning(position: Piece | str) -> Position:

@@ -193,6 +193,16 @@ class Block(Watchable):
         self.show(after=x)
         return x
 
+    def flops(self, t: int, s: int = 0) -> int:
+        """FLOPs of T tokens, and S of a source that a cross-attention reads."""
+        found = self.attention.flops(t, t) + self.mlp.flops(t)
+        return found if self.cross is None else found + self.cross.flops(t, s)
+
+    def state_bytes(self, t: int, s: int = 0) -> int:
+        """Bytes that decoding remembers after T tokens, from a source of S."""
+        found = self.attention.state_bytes(t)
+        return found if self.cross is None else found + self.cross.key_bytes(s)
+
 
 def split(rng: Array | None, count: int) -> list[Array | None]:
     """Independent streams of randomness, or as many Nones."""

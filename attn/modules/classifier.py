@@ -81,3 +81,7 @@ class Classifier(nnx.Module):
         present = encoded.at.key["segment"] != 0
         present = jnp.broadcast_to(present, tokens.shape)
         return self.head.attend(self.pool(encoded.value, present, rng=pool_rng))
+
+    def flops(self, t: int) -> int:
+        """FLOPs of one text of T tokens, see `attn.spec.cost`."""
+        return self.encoder.flops(t) + self.pool.flops(t) + self.head.flops(1)

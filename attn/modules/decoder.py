@@ -114,6 +114,11 @@ class Decoder(Stack):
         head = self.embedding if self.head is None else self.head
         return functional.softcap(head.attend(features), self.config.softcap)
 
+    def flops(self, t: int, s: int = 0) -> int:
+        """FLOPs of one text of T tokens, and a source of S, see `attn.spec.cost`."""
+        head = self.embedding if self.head is None else self.head
+        return self.stack_flops(t, s) + head.flops(t)
+
 
 def check_source(config: DecoderConfig) -> None:
     """Refuses choices of a cross-attention that is not there."""

@@ -62,3 +62,7 @@ class Encoder(Stack):
         """
         at = segmented(at, tokens)
         return Encoded(self.features(tokens, at=at, rng=rng), at)
+
+    def flops(self, t: int) -> int:
+        """FLOPs of one text of T tokens, see `attn.spec.cost`."""
+        return self.stack_flops(t)

@@ -54,6 +54,10 @@ class Linear(nnx.Module):
             x, cast(self.kernel), bias, accumulate=self.precision.accumulate
         )
 
+    def flops(self, rows: int) -> int:
+        """FLOPs of so many rows, see `attn.spec.cost`."""
+        return 2 * rows * self.kernel.size
+
 
 class Embedding(nnx.Module):
     """A table with one row per token; read forwards as input, backwards as head.
@@ -86,6 +90,10 @@ class Embedding(nnx.Module):
         """Scores every token: x [..., D] to logits [..., V] in the sums' dtype."""
         table = self.precision.cast(self.table)
         return functional.unembed(table, x, accumulate=self.precision.accumulate)
+
+    def flops(self, rows: int) -> int:
+        """FLOPs of scoring so many rows; looking rows up costs none."""
+        return 2 * rows * self.table.size
 
 
 class LayerNorm(nnx.Module):

@@ -54,3 +54,8 @@ class MLP(nnx.Module):
             return self.down(functional.ACTIVATIONS[self.activation](self.up(x)))
         bend = functional.GATES[self.activation]
         return self.down(functional.gated(self.gate(x), self.up(x), bend))
+
+    def flops(self, rows: int) -> int:
+        """FLOPs of so many rows."""
+        maps = [self.up, self.down] + ([] if self.gate is None else [self.gate])
+        return sum(each.flops(rows) for each in maps)

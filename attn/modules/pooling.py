@@ -41,6 +41,10 @@ class AttentionPool(nnx.Module):
         )
         return self.attention(query, x, at=where, rng=rng)[:, 0]
 
+    def flops(self, t: int) -> int:
+        """FLOPs of one text of T tokens."""
+        return self.attention.flops(1, t)
+
 
 class Pool(nnx.Module):
     """A pooling that has nothing to learn."""
@@ -51,6 +55,10 @@ class Pool(nnx.Module):
     def __call__(self, x: Array, present: Array, rng: Array | None = None) -> Array:
         """Features [B, T, D] of the tokens that are `present` [B, T] to [B, D]."""
         return self.pool(x, present)
+
+    def flops(self, t: int) -> int:
+        """None: sums without products."""
+        return 0
 
 
 POOLINGS: Mapping[str, Callable[..., nnx.Module]] = {

@@ -107,3 +107,11 @@ class Seq2Seq(nnx.Module):
         encoder_rng, decoder_rng = split(rng, 2)
         encoded = self.encode(source, at=source_at, rng=encoder_rng)
         return self.decode(tokens, encoded, at=at, rng=decoder_rng)
+
+    def flops(self, t: int, s: int) -> int:
+        """FLOPs of a target of T tokens and a source of S, see `attn.spec.cost`."""
+        return self.encoder.flops(s) + self.decoder.flops(t, s)
+
+    def state_bytes(self, t: int, s: int) -> int:
+        """Bytes that decoding remembers after T tokens, from a source of S."""
+        return self.decoder.state_bytes(t, s)

@@ -87,6 +87,14 @@ class Stack(nnx.Module):
             x = call(block, x, read, at, read_at, block_rng)
         return self.norm(x)
 
+    def stack_flops(self, t: int, s: int = 0) -> int:
+        """FLOPs of the blocks for T tokens, and S of a source."""
+        return sum(block.flops(t, s) for block in self.blocks)
+
+    def state_bytes(self, t: int, s: int = 0) -> int:
+        """Bytes that decoding remembers after T tokens, from a source of S."""
+        return sum(block.state_bytes(t, s) for block in self.blocks)
+
 
 def run(
     block: Block,

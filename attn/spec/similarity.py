@@ -20,6 +20,18 @@ class Similarity(Piece):
         """Logits [T, S] in the accumulation dtype, of query [T, H] and key [S, H]."""
         raise NotImplementedError
 
+    def pair_flops(self, width: int) -> int:
+        """FLOPs of one number, of a query and a key of `width`: their product."""
+        return 2 * width
+
+    def query_flops(self, width: int) -> int:
+        """FLOPs that a query costs once, however many keys there are."""
+        return 0
+
+    def key_flops(self, width: int) -> int:
+        """FLOPs that a key costs once, however many queries there are."""
+        return 0
+
 
 @jax.custom_jvp
 def compare_shielded(similarity: Similarity, query: jax.Array, key: jax.Array):
@@ -129,6 +141,9 @@ class Bilinear(Similarity):
         _fits("bilinear", "matrix", matrix, (query.shape[-1], key.shape[-1]), "[H, H]")
         return _product(query @ matrix, key)
 
+    def query_flops(self, width):
+        return 2 * width * self.matrix.shape[-1]
+
 
 @piece("additive")
 class Additive(Similarity):
@@ -153,6 +168,14 @@ class Additive(Similarity):
         _fits("additive", "query_map", a, (query.shape[-1], hidden), "[H, A]")
         _fits("additive", "key_map", b, (key.shape[-1], hidden), "[H, A]")
         return jnp.tanh((query @ a)[:, None] + (key @ b)[None]) @ vector
+
+    def pair_flops(self, width):
+        return 2 * self.vector.shape[-1]
+
+    def query_flops(self, width):
+        return 2 * width * self.vector.shape[-1]
+
+    key_flops = query_flops
 
 
 @piece("l2")

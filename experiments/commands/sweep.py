@@ -1,4 +1,4 @@
-"""`attn sweep`: many runs of one config."""
+"""`attn sweep` and `attn study`: many runs of one file."""
 
 import json
 from pathlib import Path
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 File = Annotated[
     str, typer.Argument(metavar="CONFIG", help="A YAML file with a section `sweep:`.")
+]
+StudyFile = Annotated[
+    str, typer.Argument(metavar="CONFIG", help="A YAML file with a section `study:`.")
 ]
 Changes = Annotated[
     list[str] | None,
@@ -47,6 +50,31 @@ def sweep(
 
     asked = Asked(runs=Path(runs), dry_run=dry_run, measure=measure, again=again)
     code, record = sweep(many, asked, quiet=as_json)
+    if as_json:
+        print(json.dumps(record, indent=2))
+    return code
+
+
+def study(
+    file: StudyFile,
+    changes: Changes = None,
+    runs: Runs = RUNS,
+    dry_run: DryRun = False,
+    measure: Measure = False,
+    again: Again = False,
+    half: Annotated[
+        bool,
+        typer.Option("--half", help="Tune by half of the seeds, report the others."),
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Train variants on tasks with several seeds, compare them, write the report."""
+    many = read(file, changes or [], "study")
+    from experiments.sweep.study import study  # late, for start-up time
+    from experiments.sweep.verb import Asked
+
+    asked = Asked(runs=Path(runs), dry_run=dry_run, measure=measure, again=again)
+    code, record = study(many, asked, quiet=as_json, half=half)
     if as_json:
         print(json.dumps(record, indent=2))
     return code

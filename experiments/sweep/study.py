@@ -1,0 +1,66 @@
+"""A study from its file to its report: train all, compare, write."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from experiments import signals
+from experiments.compare.compare import compare
+from experiments.compare.comparison import Asked as Comparing
+from experiments.compare.members import find
+from experiments.compare.render import show
+from experiments.config.many import Many
+from experiments.report import write_report
+from experiments.sweep.index import read_index
+from experiments.sweep.verb import Asked, train_all
+
+REPORT = "report.html"
+
+
+def study(
+    many: Many, asked: Asked, *, quiet: bool = False, half: bool = False
+) -> tuple[int, dict[str, Any]]:
+    """Trains what is missing, compares and writes the report.
+
+    Args:
+      many: the file.
+      asked: options of the training.
+      quiet: prints nothing.
+      half: chooses tuned values by half of the seeds and reports the other.
+
+    Returns:
+      The exit code, and a record of what was planned, done and found.
+
+    Raises:
+      UserError: no run came to its end.
+    """
+    code, record = train_all(many, asked, quiet=quiet)
+    if code == signals.STOPPED or asked.dry_run:
+        return code, record
+    console = Console(quiet=quiet, highlight=False)
+    path = Path(record["sweep"])
+    index = read_index(path)
+    found = find([str(path)], asked.runs)
+    comparison = compare(
+        found,
+        Comparing(
+            title=index.title,
+            metric=index.metric,
+            goal=index.goal,
+            reference=index.reference,
+            half=half,
+        ),
+    )
+    show(comparison, console)
+    records = [each.record for each in found.members]
+    write_report(
+        records,
+        path / REPORT,
+        title=index.title,
+        comparison=comparison,
+        damaged=found.damaged,
+    )
+    console.print(f"The report is {path / REPORT}", soft_wrap=True)
+    record["comparison"] = comparison.to_json()
+    return code, record
