@@ -98,11 +98,11 @@ def paired(this: Mapping[int, float], other: Mapping[int, float]) -> Paired | No
     gaps = one - two
     difference = float(gaps.mean())
     if len(both) < 2:
-        return Paired(1, difference, note="one pair of seeds: no test")
+        return Paired(1, difference, note="one pair: no test")
     low, high = _interval(difference, float(stats.sem(gaps)), len(both))
     spread = float(gaps.std(ddof=1))
     if spread <= 1e-12 * max(1.0, abs(difference)):
-        note = "the same difference on every seed: no test"
+        note = "same on every seed"
         return Paired(len(both), difference, low, high, note=note)
     p = float(stats.ttest_rel(one, two).pvalue)
     ranks = None

@@ -5,17 +5,16 @@ from typing import Any
 
 from rich.console import Console
 
-from experiments import signals
+from experiments import signals, storage
 from experiments.compare.compare import compare
 from experiments.compare.comparison import Asked as Comparing
 from experiments.compare.members import find
 from experiments.compare.render import show
 from experiments.config.many import Many
-from experiments.report import write_report
 from experiments.sweep.index import read_index
 from experiments.sweep.verb import Asked, train_all
 
-REPORT = "report.html"
+REPORT, COMPARISON = "report.html", "comparison.json"
 
 
 def study(
@@ -53,6 +52,10 @@ def study(
         ),
     )
     show(comparison, console)
+    text = storage.to_json(comparison.to_json(), indent=1)
+    storage.write_atomic(path / COMPARISON, text + "\n")
+    from experiments.report import write_report  # late: charts are slow to import
+
     records = [each.record for each in found.members]
     write_report(
         records,
