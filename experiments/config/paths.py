@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
+from experiments import tasks
 from experiments.config import names
 from experiments.config.errors import fold, nearest, show, strange_letters
 from experiments.config.fields import LARGEST, Says
@@ -100,6 +101,8 @@ def _meant(key: str, parent: tuple[str, ...], siblings: list[str]) -> str | None
         return f"`{other_name}`"
     if other_name in siblings:
         return _quoted(*parent, other_name)
+    if parent == ("data",) and key in _options():
+        return _quoted("data", "options", key)
     elsewhere = {path[-1]: path for path in reversed(fields())}
     if close := nearest(key, siblings, cutoff=0.75):
         return _quoted(*parent, close)
@@ -107,6 +110,13 @@ def _meant(key: str, parent: tuple[str, ...], siblings: list[str]) -> str | None
         return _quoted(*elsewhere[close])
     close = nearest(key, siblings) or nearest(key.split(" ")[0], siblings)
     return _quoted(*parent, close) if close else None
+
+
+@cache
+def _options() -> frozenset[str]:
+    """The options of all tasks."""
+    kinds = [tasks.declared(kind) for kind in names.TASKS]
+    return frozenset(name for task in kinds for name in task.knobs.model_fields)
 
 
 def _quoted(*path: str) -> str:
