@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,9 @@ def read_maps(run: str | Path, step: int | None = None) -> Maps | None:
 
 def to_bytes(texts: Mapping[str, Sequence[str]], layers: Sequence[Layer]) -> bytes:
     """A file's content; the same arrays give the same bytes."""
-    arrays = {f"text/{name}": np.array(text, str) for name, text in texts.items()}
+    arrays: dict[str, Any] = {
+        f"text/{name}": np.array(text, str) for name, text in texts.items()
+    }
     for layer in layers:
         arrays[f"weights/{layer.name}"] = layer.weights.astype(np.float16)
         table = np.stack([layer.scores[name] for name in SCORES])

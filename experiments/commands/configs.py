@@ -1,20 +1,22 @@
-"""`attn config show` and `attn config check`."""
+"""`attn config`: show, check, write a new one, and the schema for editors."""
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from experiments.commands.find import split_arguments
 from experiments.commands.options import RUNS, AsJson, Runs, Settings
+from experiments.errors import UserError
 
 if TYPE_CHECKING:
     from experiments.config import Config
     from experiments.config.schema import Data
 
 app = typer.Typer(
-    help="Show or check a config without running it.", no_args_is_help=True
+    help="Show, check or write a config without running it.", no_args_is_help=True
 )
 
 
@@ -91,3 +93,50 @@ def _data(data: "Data", source: str) -> str:
     if data.kind == "text":
         return f"{data.path or source}, {data.vocabulary} tokens"
     return ", ".join([data.kind, *(f"{k} {v}" for k, v in data.options.items())])
+
+
+@app.command(epilog="Example: attn config schema --out attn.schema.json")
+def schema(
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File to write (default: print).")
+    ] = None,
+) -> None:
+    """Print the JSON schema with which editors complete and check a config.
+
+    An editor with the YAML language server uses it for every file that begins with
+    `# yaml-language-server: $schema=attn.schema.json`.
+    """
+    from experiments import storage  # late, like the next: for start-up time
+    from experiments.config.editors import json_schema
+
+    text = json.dumps(json_schema(), indent=2) + "\n"
+    if out is None:
+        print(text, end="")
+    else:
+        storage.write_atomic(out, text)
+        print(f"{out}\nFirst line of a config: # yaml-language-server: $schema={out}")
+
+
+@app.command(epilog="Example: attn config new recall")
+def new(
+    name: Annotated[str, typer.Argument(help="Of the file and its runs.")] = "mine",
+) -> None:
+    """Write a config with every key, its meaning and its default."""
+    from experiments.config import dump, load, meaning  # late, for start-up time
+    from experiments.config.schema import Config
+
+    path = Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
+    checked = load(None, [f"name={json.dumps(path.stem)}"])
+    config = Config(name=checked.name)  # not completed: null leaves it to the task
+    head = (
+        f"#   attn train {path}\n#\n# Every key with its default: change what you"
+        " mean to change, delete the rest.\n"
+    )
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(head + dump(config, meaning))
+    except FileExistsError:
+        raise UserError(
+            f"{path}: is there already; give another name, or remove it."
+        ) from None
+    print(f"{path}\nNext: attn config check {path}, attn train {path}")

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from experiments.commands import complete
+
 Settings = Annotated[
     list[str] | None,
     typer.Argument(
@@ -12,6 +14,7 @@ Settings = Annotated[
         help="A YAML file, or the name of a shipped one (default: tiny_lm), and values"
         " that overrule it.",
         show_default=False,
+        autocompletion=complete.settings,
     ),
 ]
 RunName = Annotated[
@@ -20,6 +23,7 @@ RunName = Annotated[
         metavar="[RUN]",
         help="A run directory, or the start of its name (default: the latest run).",
         show_default=False,
+        autocompletion=complete.runs,
     ),
 ]
 Runs = Annotated[Path, typer.Option("--runs", help="The folder of all runs.")]

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from experiments.commands import complete
 from experiments.commands.find import find_run, split_arguments
 from experiments.commands.options import RUNS, Quiet, RunName, Runs, Settings
 
@@ -44,6 +45,7 @@ def resume(
             metavar="[KEY=VALUE]...",
             help="Values that do not change what is computed, such as train.budget.",
             show_default=False,
+            autocompletion=complete.overrides,
         ),
     ] = None,
     runs: Runs = RUNS,

@@ -4,10 +4,16 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 from experiments.config import names
-from experiments.config.durations import Duration, parse_duration
+from experiments.config.durations import UNITS, Duration, parse_duration
 from experiments.config.errors import nearest
 
 
@@ -60,8 +66,8 @@ def portable(name: str) -> str:
 
 Name = Annotated[
     str,
-    AfterValidator(portable),
     Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"),
+    AfterValidator(portable),
     Says("a name of letters, digits, `_`, `.` and `-` (64 at most, no slash)"),
 ]
 Betas = Annotated[
@@ -84,7 +90,8 @@ Tags = Annotated[tuple[Name, ...], Says("a list of names, such as [tiny, baselin
 def notation(of: str, example: str) -> Any:
     """A text in the notation of pieces; its meaning is checked by `attn.parse`."""
     says = Says(f"the notation of {of}, such as `{example}`")
-    return Annotated[str, Field(strict=True, min_length=1, max_length=LONGEST), says]
+    limits = Field(strict=True, min_length=1, max_length=LONGEST, examples=[example])
+    return Annotated[str, limits, says]
 
 
 def choice(table: Mapping[str, str], listed: str = "") -> Any:
@@ -103,7 +110,9 @@ def choice(table: Mapping[str, str], listed: str = "") -> Any:
 
     every = "one of " + ", ".join(table)
     says = Says(f"a {listed} (see `attn list {listed}s`)" if listed else every)
-    return Annotated[str, Field(strict=True), AfterValidator(known), says]
+    editor = {"enum": list(table), "enumDescriptions": list(table.values())}
+    shown = WithJsonSchema({"type": "string", **editor})
+    return Annotated[str, Field(strict=True), AfterValidator(known), shown, says]
 
 
 def lasting(*units: str, positive: bool = True) -> Any:
@@ -127,7 +136,22 @@ def lasting(*units: str, positive: bool = True) -> Any:
 
     kind = "a duration above 0" if positive else "a duration"
     says = Says(f"{kind}, such as {listed}")
-    return Annotated[Duration, BeforeValidator(check), PlainSerializer(str), says]
+    shown = WithJsonSchema(_for_editors(allowed, positive, said))
+    return Annotated[
+        Duration, BeforeValidator(check), PlainSerializer(str), shown, says
+    ]
+
+
+def _for_editors(units: set[str], positive: bool, examples: list[str]) -> Any:
+    """The JSON schema of a duration: a text with a unit or, for steps, a number."""
+    words = [word for word, unit in UNITS.items() if unit in units]
+    amount = r"[0-9][0-9_]*(\.[0-9]*)?([eE]\+?[0-9]{1,2})?"
+    pattern = rf"^\s*{amount}\s*({'|'.join(words)})\s*$"
+    text = {"type": "string", "pattern": pattern, "examples": examples}
+    if "steps" not in units:
+        return text
+    number = {"type": "integer", "minimum": int(positive)}
+    return {"anyOf": [text | {"pattern": pattern.replace(")\\s*$", ")?\\s*$")}, number]}
 
 
 def _other_unit(unit: str) -> str:

@@ -96,8 +96,7 @@ def inspect_batch(
         names = ("embedding", *(f"block {i}" for i in range(len(lens["rank"]) - 1)))
         seen = Lens(layers=names, **lens)
     model = setup.config.model
-    named = {} if seen is None else {int(i) for i in np.unique(seen.tokens)}
-    known = {} if seen is None else named | {int(i) for i in seen.wanted if i >= 0}
+    said = [] if seen is None else [*np.unique(seen.tokens), *np.unique(seen.wanted)]
     parts = (model.similarity, model.logits, model.mask, model.normalizer)
     return Inspection(
         run=trained.run.path.name,
@@ -107,7 +106,7 @@ def inspect_batch(
         texts=labels(vocabulary, ids, weights),
         layers=attention_layers(weights, ids),
         lens=seen,
-        symbols={token: label(vocabulary, token) for token in known},
+        symbols={int(i): label(vocabulary, int(i)) for i in said if i >= 0},
         notes=notes,
     )
 

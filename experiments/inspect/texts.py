@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.errors import UserError
@@ -37,7 +38,7 @@ def validation_example(setup: Any, number: int) -> Batch:
 
 def continued(tokens: np.ndarray) -> Batch:
     """A text [T] of which every token but the first is to be foretold."""
-    batch = unlabelled(tokens[None])
+    batch = unlabelled(jnp.asarray(tokens)[None])
     targets = np.append(tokens[1:], 0)[None].astype(np.int32)
     weights = np.append(np.ones(len(tokens) - 1), 0)[None].astype(np.float32)
     return dataclasses.replace(batch, targets=targets, weights=weights)
