@@ -4,6 +4,7 @@ Axis letters: B batch, T positions, D model width, F feed-forward width, V vocab
 Every product accumulates in `accumulate` and returns the dtype of `x`.
 """
 
+import math
 from collections.abc import Callable, Mapping
 
 import jax
@@ -60,10 +61,13 @@ def linear(
     Returns:
       [..., F], dtype of `x`.
     """
-    output = jnp.einsum("...d,df->...f", x, kernel, preferred_element_type=accumulate)
+    # One plain matrix product: with more axes XLA:CPU transposes the wider operand of
+    # the kernel's gradient and computes what made it again, element by element.
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    output = jnp.matmul(rows, kernel, preferred_element_type=accumulate)
     if bias is not None:
         output = output + along_last(bias, output)
-    return output.astype(x.dtype)
+    return output.astype(x.dtype).reshape(*x.shape[:-1], kernel.shape[-1])
 
 
 def split_heads(x: Array, heads: int) -> Array:
