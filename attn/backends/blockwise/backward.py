@@ -19,8 +19,8 @@ import jax.numpy as jnp
 
 from attn.backends.blockwise.forward import (
     ABREAST,
-    after,
     blank,
+    delayed,
     renewed,
     strip_sizes,
 )
@@ -97,11 +97,9 @@ def _strips(layout, plan, operands, saved, wanted):
         query = zeros.query[rows[0] : rows[0] + size] if wanted.query else None
         for start, stop, masked in runs:
             tile = Tile(rows, (start, stop - start), masked)
-            if len(done) >= ABREAST:
-                early = done[-ABREAST]
-                operands = operands._replace(query=after(operands.query, early))
-                saved = saved._replace(cotangent=after(saved.cotangent, early))
-            part = _visit(layout, operands, saved, wanted, tile)
+            late = len(done) >= ABREAST
+            mine = delayed(operands, done[-ABREAST]) if late else operands
+            part = _visit(layout, mine, saved, wanted, tile)
             query = query + part.query if wanted.query else None
             floats = _add_floats(layout, floats, part.floats, tile)
             parts = _fewer([*parts, (start, stop, part)], zeros)

@@ -25,8 +25,7 @@ def _strips(layout: Layout, plan: Strips, operands: Operands):
     for index, (size, runs) in enumerate(strip_sizes(layout, plan)):
         mine = operands
         if index >= ABREAST:
-            query = after(operands.query, closed[-ABREAST][0])
-            mine = operands._replace(query=query)
+            mine = delayed(operands, closed[-ABREAST][0])
         closed.append(close(_strip(layout, mine, (index * plan.rows, size), runs)))
     outputs, sums = zip(*closed, strict=True)
     return jnp.concatenate(outputs), jnp.concatenate(sums)
@@ -44,6 +43,12 @@ def after(x: jax.Array, earlier: jax.Array) -> jax.Array:
     )
     never = (bits | 1) == 0
     return jnp.where(never, jnp.zeros((), x.dtype), x)
+
+
+def delayed(operands: Operands, earlier: jax.Array) -> Operands:
+    """Operands whose keys and values wait for `earlier`, and with them a strip."""
+    key, value = (after(x, earlier) for x in (operands.key, operands.value))
+    return operands._replace(key=key, value=value)
 
 
 def renewed(layout: Layout, operands: Operands) -> Operands:
