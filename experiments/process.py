@@ -8,6 +8,7 @@ import ctypes
 import mmap
 import os
 import re
+import resource
 import sys
 import time
 from dataclasses import dataclass
@@ -86,6 +87,21 @@ def seconds_since_start() -> float:
         return time.clock_gettime(time.CLOCK_BOOTTIME) - born
     except (OSError, AttributeError, ValueError, IndexError):
         return time.monotonic() - _IMPORTED
+
+
+def peak_bytes() -> int:
+    """The most memory in use so far: of the device if it tells, else of the process.
+
+    Of all runs of this process: a sweep that computes several has one peak for them.
+    """
+    import jax  # here for the same reason
+
+    told = [device.memory_stats() or {} for device in jax.local_devices()]
+    peaks = [each["peak_bytes_in_use"] for each in told if "peak_bytes_in_use" in each]
+    if peaks:
+        return max(peaks)
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kilobytes * (1 if sys.platform == "darwin" else 1024)
 
 
 def keep_memory() -> str:

@@ -11,7 +11,7 @@ from experiments.checkpoint import Store
 from experiments.config import Config
 from experiments.course import Course, next_stop, saves_at
 from experiments.events import Diverged, Events
-from experiments.process import seconds_since_start
+from experiments.process import peak_bytes, seconds_since_start
 from experiments.progress import Screen, duration
 from experiments.run import Run
 from experiments.setup import Setup, assemble
@@ -242,7 +242,8 @@ class Trainer:
         course, run = self.course, self.run
         self.run.write_result(self.result("done"))
         seconds = time.monotonic() - self.began
-        self.events.note("done", course.step, {"seconds": round(seconds, 3)})
+        spent = {"seconds": round(seconds, 3), "peak_bytes": peak_bytes()}
+        self.events.note("done", course.step, spent)
         run.set_status("done")
         best = f", best {course.best:.4f} at step {course.best_step:,}"
         self.screen.line(

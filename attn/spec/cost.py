@@ -5,14 +5,15 @@ two vectors of width H is 2 H; what is done to each number alone does not count.
 that the mask hides cost nothing here, whatever a backend does with them.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from attn.spec.mask import Mask
 from attn.spec.mechanism import Attention
 from attn.spec.site import Site
+
+MOST = 2**24  # pairs that are looked at one by one
 
 
 def attention_flops(
@@ -39,29 +40,33 @@ def pairs(mask: Mask, t: int, s: int) -> int:
 
     The queries are the last T of S positions where there are fewer, as in decoding; all
     tokens are of one segment. A mask that depends on arrays, or on other data of the
-    tokens, is taken to permit all.
+    tokens, is taken to permit all. Above 16 million pairs some queries, evenly spaced,
+    stand for all.
     """
-    found = _permitted(mask, range(max(0, s - t), max(0, s - t) + t), range(s))
-    return t * s if found is None else int(found.sum())
+    rows = min(t, max(1, MOST // s))
+    spaced = (np.arange(rows) + 0.5) * t / rows  # the middle of each part; all if t
+    found = _permitted(mask, max(0, s - t) + spaced.astype(np.int64), s)
+    return t * s if found is None else round(int(found.sum()) * t / rows)
 
 
 def remembered(mask: Mask, t: int) -> int:
     """How many of T keys have to be remembered, because a later query may need them.
 
-    A causal mask needs all, `window(back=w)` the last w. Queries up to 2 T are asked.
+    A causal mask needs all, `window(back=w)` the last w. The next T queries are asked,
+    or as many as make 16 million pairs.
     """
-    found = _permitted(mask, range(t, 2 * t), range(t))
+    found = _permitted(mask, t + np.arange(min(t, max(1, MOST // t))), t)
     return t if found is None else int(found.any(axis=0).sum())
 
 
-def _permitted(mask: Mask, queries: range, keys: range) -> Any:
-    """Booleans [T, S] on the host, or None where the mask depends on arrays."""
-    t, s = len(queries), len(keys)
-    if jax.tree.leaves(mask):
-        return None  # also where they are known: the next call may bring others
+def _permitted(mask: Mask, queries: np.ndarray, s: int) -> np.ndarray | None:
+    """Booleans [T, S] on the host, or None where nobody can say."""
+    if jax.tree.leaves(mask) or s > MOST:
+        return None  # arrays that are known now: the next call may bring others
     with jax.ensure_compile_time_eval():  # a model may be built inside a trace
+        t = len(queries)
         site = Site(
-            query_pos=jnp.arange(queries.start, queries.stop)[:, None],
+            query_pos=jnp.asarray(queries, jnp.int32)[:, None],
             key_pos=jnp.arange(s)[None],
             query={"segment": jnp.ones((t, 1), jnp.int32)},
             key={"segment": jnp.ones((1, s), jnp.int32)},
@@ -70,4 +75,4 @@ def _permitted(mask: Mask, queries: range, keys: range) -> Any:
             allowed = mask.allows(site)
         except KeyError:  # it asks for data of the tokens that only a call has
             return None
-        return jax.device_get(jnp.broadcast_to(allowed, (t, s)))
+        return np.asarray(jnp.broadcast_to(allowed, (t, s)))

@@ -11,6 +11,7 @@ from experiments.errors import UserError
 
 if TYPE_CHECKING:
     from attn.shapes import Shapes
+    from attn.spec.attention import Attention
 
 MOST = 2**31 - 1  # of any axis
 DTYPES = ("float32", "bfloat16", "float16", "float64")
@@ -45,6 +46,11 @@ def explain(
         return
     sizes = f"{shape}, keys {keys}" if keys else shape
     print(f"{found['spec']} on {found['platform']}, {sizes}, {dtype}")
+    cost = found["cost"]
+    print(
+        f"{cost['flops']:,} FLOPs in products, {cost['pairs']:.1%} of all pairs;"
+        f" decoding remembers {cost['state_bytes_per_token']:,.0f} bytes a token"
+    )
     for name, reason in found["backends"].items():
         print(f"  {name:<11}{reason}")
 
@@ -101,4 +107,31 @@ def answers(spec: str, shapes: "Shapes", platform: str | None) -> dict:
         reason = backend.supports(made, shapes, platform)
         said[name] = f"refuses: {reason}" if reason else "could run"
     said[runs] = "runs"
-    return {"spec": repr(made), "platform": platform, "backends": said}
+    return {
+        "spec": repr(made),
+        "platform": platform,
+        "cost": declared(made, shapes),
+        "backends": said,
+    }
+
+
+def declared(spec: "Attention", shapes: "Shapes") -> dict[str, float]:
+    """What the mathematics of a call costs, whatever computes it."""
+    import jax.numpy as jnp  # late, like the one below
+
+    from attn.spec.cost import attention_flops, pairs, remembered
+
+    flops = attention_flops(
+        spec,
+        shapes.t,
+        shapes.s,
+        heads=shapes.heads,
+        width=shapes.h,
+        value_width=shapes.e,
+    )
+    token = shapes.key_heads * (shapes.h + shapes.e) * jnp.dtype(shapes.dtype).itemsize
+    return {
+        "flops": shapes.batch * flops,
+        "pairs": pairs(spec.mask, shapes.t, shapes.s) / (shapes.t * shapes.s),
+        "state_bytes_per_token": token * remembered(spec.mask, shapes.s) / shapes.s,
+    }

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -30,6 +30,14 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done, and stop.")
 ]
 Again = Annotated[bool, typer.Option("--again", help="Do diverged runs once more.")]
+On = Annotated[
+    Literal["slurm", "local"] | None,
+    typer.Option("--on", help="Submit one job a program, through submitit."),
+]
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--with", help="Of the cluster, such as slurm_partition=gpu."),
+]
 Measure = Annotated[
     bool, typer.Option("--measure", help="Compare the ways to compute, then begin.")
 ]
@@ -42,13 +50,23 @@ def sweep(
     dry_run: DryRun = False,
     measure: Measure = False,
     again: Again = False,
+    on: On = None,
+    options: Options = None,
     as_json: AsJson = False,
 ) -> int:
     """Train a grid, random draws, or what optuna proposes; done runs are skipped."""
     many = read(file, changes or [], "sweep")
-    from experiments.sweep.verb import Asked, sweep  # late, for start-up time
+    from experiments.sweep.cluster import options_of  # late, for start-up time
+    from experiments.sweep.verb import Asked, sweep
 
-    asked = Asked(runs=Path(runs), dry_run=dry_run, measure=measure, again=again)
+    asked = Asked(
+        runs=Path(runs),
+        dry_run=dry_run,
+        measure=measure,
+        again=again,
+        cluster=on,
+        options=options_of(options or []),
+    )
     code, record = sweep(many, asked, quiet=as_json)
     if as_json:
         print(json.dumps(record, indent=2))

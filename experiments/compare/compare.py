@@ -12,6 +12,7 @@ from experiments.compare.statistics import adjusted, estimate, paired
 from experiments.config.drafts import show_value
 from experiments.errors import UserError
 
+JUDGED = ("val/", "grid/")
 SKIPPED = ("val/tokens", "val/perplexity")  # a count, and the loss in other words
 
 
@@ -82,7 +83,7 @@ def _comparable(members: Sequence[Member]) -> Sequence[Member]:
 def _check_metric(members: Sequence[Member], metric: str) -> None:
     if any(each.record.last(metric) is None for each in members):
         lacking = next(x for x in members if x.record.last(metric) is None).record
-        known = ", ".join(m for m in lacking.metrics if m.startswith("val/"))
+        known = ", ".join(m for m in lacking.metrics if m.startswith(JUDGED))
         raise UserError(
             f"attn compare: {lacking.name} has no metric `{metric}`; it has {known}."
         )
@@ -92,7 +93,7 @@ def _metrics(members: Sequence[Member], first: str) -> tuple[str, ...]:
     """The validation metrics, the one that counts first."""
     found = {first: None}
     for each in members:
-        names = (name for name in each.record.metrics if name.startswith("val/"))
+        names = (name for name in each.record.metrics if name.startswith(JUDGED))
         found |= dict.fromkeys(name for name in names if name not in SKIPPED)
     return tuple(found)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments import folder
-from experiments.config import resolve
+from experiments.config import Config, resolve
 from experiments.config.many import Point
 from experiments.errors import UserError
 from experiments.manifest import cores
@@ -15,6 +15,8 @@ from experiments.progress import duration
 from experiments.run import directory
 from experiments.sweep.pace import START, Paces, Way
 from experiments.sweep.traced import program_hash, varying
+
+ACCELERATORS = ("/dev/nvidia0", "/dev/accel0", "/dev/vfio/0")
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,19 @@ def _way(
         way, share = measured
         way = Way(min(way.workers, left or 1), min(way.lanes, most))
         return way, f"measured here: {share:.2f} of one after the other"
+    if shares_device([run.point.config for group in groups.values() for run in group]):
+        return Way(1, 1), "one process for the accelerator"
     return Way(min(cores(), left or 1)), "not measured here; --measure compares"
+
+
+def shares_device(configs: Sequence[Config]) -> bool:
+    """Whether there is an accelerator, of which a process takes all the memory.
+
+    Found from device files, since asking JAX would start it in this process.
+    """
+    asked = {config.platform for config in configs}
+    there = any(Path(name).exists() for name in ACCELERATORS)
+    return bool(asked & {"gpu", "tpu"}) or (None in asked and there)
 
 
 def _parts(groups: dict[str, list[Planned]], workers: int) -> Iterator[Part]:

@@ -1,7 +1,8 @@
 """A sweep from its file to its last line: plan, measure, compute, report."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from experiments.config import ConfigError, Fault
 from experiments.config.many import Many, Point
 from experiments.config.notation import check_notation
 from experiments.records import RunRecord, read_runs
+from experiments.sweep.cluster import collect, submit
 from experiments.sweep.index import Index, index_of, read_index
-from experiments.sweep.plan import Plan, make_plan
+from experiments.sweep.plan import Plan, make_plan, shares_device
 from experiments.sweep.search import batches
 from experiments.sweep.work import Done, carry_out, estimated, measure, ways
 
@@ -29,12 +31,16 @@ class Asked:
       dry_run: says what would be done, and stops.
       measure: compares the ways to compute first.
       again: does diverged runs once more.
+      cluster: slurm or local, where jobs are submitted; None computes here.
+      options: of the cluster.
     """
 
     runs: Path
     dry_run: bool = False
     measure: bool = False
     again: bool = False
+    cluster: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check_points(points: Sequence[Point]) -> None:
@@ -108,10 +114,11 @@ def train(
     plan = _plan(many, points, asked)
     if not asked.dry_run and plan.parts:
         index.write()
-        if asked.measure:
+        if asked.measure or (alone(plan) and many.plan.lanes is None):
             compare_ways(plan, index.path, console)
             plan = _plan(many, points, asked)
-        plan = estimated(plan, index.path)
+        if asked.cluster is None:
+            plan = estimated(plan, index.path)
     console.print(Text(plan.words()), soft_wrap=True)
     record = {"plan": plan.to_json()}
     if asked.dry_run or not plan.parts:
@@ -119,10 +126,35 @@ def train(
             index.write()
         return 0, record
     planned = plan.seconds
-    done = carry_out(plan, index.name, index.path, stop, console, asked.again)
+    if asked.cluster is not None:
+        done = on_cluster(plan, index, asked, console)
+    else:
+        done = carry_out(plan, index.name, index.path, stop, console, asked.again)
     tell(done, planned, many, console)
     record["done"] = {"seconds": done.seconds, "outcomes": done.outcomes}
     return done.code, record
+
+
+def on_cluster(plan: Plan, index: Index, asked: Asked, console: Console) -> Done:
+    """Submits the plan; waits for it only on this machine."""
+    assert asked.cluster is not None
+    start = time.monotonic()
+    jobs = submit(
+        plan,
+        index.name,
+        index.path,
+        cluster=asked.cluster,
+        options=asked.options,
+        again=asked.again,
+    )
+    listed = ", ".join(str(job.job_id) for job in jobs)
+    console.print(Text(f"Submitted {len(jobs)} jobs: {listed}"), soft_wrap=True)
+    if asked.cluster != "local":
+        console.print("The same command, later, shows what is done.", soft_wrap=True)
+        return Done({run.path.name: ("submitted", "") for run in plan.todo})
+    done = collect(plan, jobs)
+    done.seconds = time.monotonic() - start
+    return done
 
 
 def _plan(many: Many, points: Sequence[Point], asked: Asked) -> Plan:
@@ -130,10 +162,18 @@ def _plan(many: Many, points: Sequence[Point], asked: Asked) -> Plan:
     return make_plan(
         points,
         asked.runs,
-        workers=section.workers,
+        workers=1 if asked.cluster else section.workers,
         lanes=section.lanes,
         again=asked.again,
     )
+
+
+def alone(plan: Plan) -> bool:
+    """Whether lanes are the only way to fill a device, and nobody has tried them."""
+    configs = [run.point.config for run in plan.todo]
+    program = plan.parts[0].program
+    several = len(plan.parts[0].runs) > 1 and plan.way.lanes == 1
+    return several and shares_device(configs) and plan.paces.fastest(program) is None
 
 
 def compare_ways(plan: Plan, folder: Path, console: Console) -> None:

@@ -16,7 +16,7 @@ from experiments.progress import duration
 from experiments.signals import STOPPED, Stop
 from experiments.sweep.launch import Answer, Crew, ended, request
 from experiments.sweep.pace import Way
-from experiments.sweep.plan import Plan
+from experiments.sweep.plan import Plan, shares_device
 from experiments.sweep.watch import Watch
 
 LOG = "workers.log"
@@ -73,7 +73,8 @@ def estimated(plan: Plan, folder: Path) -> Plan:
 def ways(plan: Plan) -> list[Way]:
     """What could be compared: in turn, in processes, as lanes, both."""
     most = min(max(len(part.runs) for part in plan.parts), WIDEST)
-    workers = min(cores(), most)
+    configs = [run.point.config for run in plan.todo]
+    workers = 1 if shares_device(configs) else min(cores(), most)
     found = [Way(1, 1), Way(workers, 1), Way(1, most), Way(workers, most // workers)]
     return list(dict.fromkeys(found))
 

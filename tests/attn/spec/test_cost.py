@@ -83,6 +83,16 @@ def test_what_is_remembered_is_what_later_queries_see():
     assert pairs(parse("causal"), 1, 9) == 9  # one query at the end, as in decoding
 
 
+def test_long_sequences_are_counted_by_some_of_their_queries(monkeypatch):
+    exact = pairs(parse("causal & window(back=100)"), 997, 997)
+    monkeypatch.setattr("attn.spec.cost.MOST", 20_000)
+    assert pairs(parse("causal & window(back=100)"), 997, 997) == pytest.approx(
+        exact, rel=0.02
+    )
+    assert remembered(parse("causal & window(back=100)"), 997) == 100
+    assert pairs(parse("causal"), 1, 30_000) == 30_000
+
+
 def test_a_mask_of_arrays_or_data_counts_as_open():
     mask = attn.fn(lambda site, limit: site.key_pos < limit, limit=jnp.int32(3))
     assert pairs(mask, T, S) == T * S
