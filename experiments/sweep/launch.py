@@ -1,5 +1,6 @@
 """Worker processes: started, fed, stopped; one that dies takes only its job along."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -98,7 +99,8 @@ class Worker:
         process, self.process = self.process, None
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                pipe.close()
+                with contextlib.suppress(BrokenPipeError):  # it was killed
+                    pipe.close()
         return process.wait()
 
 
