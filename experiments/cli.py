@@ -20,6 +20,8 @@ from experiments.commands import (
     listing,
     look,
     plot,
+    report,
+    runs,
     sweep,
     train,
 )
@@ -30,6 +32,7 @@ VERBS = {
     "train": (train.train, "attn train configs/tiny_lm.yaml optim.lr=3e-3"),
     "sweep": (sweep.sweep, "attn sweep my_sweep.yaml sweep.seeds=8"),
     "study": (sweep.study, "attn study configs/recall_study.yaml"),
+    "report": (report.report, "attn report recall --out recall.html"),
     "compare": (compare.compare, "attn compare window full --best-of optim.lr"),
     "noise": (compare.noise, "attn noise my_config.yaml --seeds 8"),
     "resume": (train.resume, "attn resume tiny_lm train.budget=10min"),
@@ -42,7 +45,7 @@ VERBS = {
     "list": (listing.listing, "attn list masks"),
     "doctor": (doctor.doctor, "attn doctor"),
 }
-GROUPS = {"config": configs.app}
+GROUPS = {"config": configs.app, "runs": runs.app}
 DASHED = re.compile(r"--[a-z_]+(\.[a-z_]+)+=")
 
 app = typer.Typer(

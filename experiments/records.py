@@ -43,7 +43,7 @@ class Damaged:
         return self.path.name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RunRecord:
     """One run on disk, as it was when it was read.
 

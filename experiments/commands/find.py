@@ -7,6 +7,7 @@ from pathlib import Path
 import experiments
 from experiments.errors import UserError
 
+PLAN = "plan.json"  # in the directory of a sweep
 DEFAULT = "tiny_lm.yaml"
 
 
@@ -91,6 +92,42 @@ def find_run(name: str | None, root: Path) -> Path:
         raise UserError(
             f"{name}: is the start of {len(found)} runs: {listed}. Say which."
         )
+    raise UserError(f"{name}: no such run. {_others(name, there)}")
+
+
+def find_runs(names: Sequence[str], root: Path) -> list[Path]:
+    """The directories of runs given by path, by folder, or by the start of a name.
+
+    Args:
+      names: none means all of the root; a folder of runs or a sweep means its runs.
+      root: the folder of all runs.
+
+    Raises:
+      UserError: a name fits nothing.
+    """
+    if not names and not root.is_dir():
+        raise UserError(f"{root}: no runs yet. Start one with `attn train`.")
+    found = [path for name in names or [str(root)] for path in _runs_of(name, root)]
+    return list(dict.fromkeys(found))
+
+
+def _runs_of(name: str, root: Path) -> list[Path]:
+    path = Path(name)
+    for each in (path, root / path.name):
+        if (each / "manifest.json").is_file():
+            return [each]
+        if (each / PLAN).is_file():
+            from experiments.sweep.index import read_index  # late, for start-up time
+
+            return [run for run in read_index(each).runs() if run.is_dir()]
+    there = sorted(each.parent for each in root.glob("*/manifest.json"))
+    if path.is_dir() and (inner := sorted(path.glob("*/manifest.json"))):
+        return [each.parent for each in inner]
+    close = [each for each in there if each.name.startswith(path.name)]
+    if close and path.name:
+        return close
+    if not there:
+        raise UserError(f"{root}: no runs yet. Start one with `attn train`.")
     raise UserError(f"{name}: no such run. {_others(name, there)}")
 
 

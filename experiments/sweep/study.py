@@ -63,6 +63,7 @@ def study(
         title=index.title,
         comparison=comparison,
         damaged=found.damaged,
+        names={m.record.name: (m.variant, m.task) for m in found.members},
     )
     console.print(f"The report is {path / REPORT}", soft_wrap=True)
     record["comparison"] = comparison.to_json()

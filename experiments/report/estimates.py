@@ -1,0 +1,51 @@
+"""Means over seeds with their 95% intervals."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import stdtrit
+
+LEVEL = 0.95
+MOST_SEEDS = 64  # of which the page has a quantile of its own
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds.
+
+    Args:
+      mean: of the finite values; NaN if there are none.
+      low, high: ends of the 95% t interval of the mean; None below two seeds.
+      values: one a seed.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    values: tuple[float, ...]
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Mean and interval of one value a seed; those that are not finite are left out."""
+    finite = np.array([value for value in values if math.isfinite(value)])
+    if not finite.size:
+        return Estimate(math.nan, None, None, tuple(values))
+    mean = float(finite.mean())
+    if finite.size == 1:
+        return Estimate(mean, None, None, tuple(values))
+    half = quantile(finite.size) * float(finite.std(ddof=1)) / math.sqrt(finite.size)
+    return Estimate(mean, mean - half, mean + half, tuple(values))
+
+
+def clipped(found: Estimate) -> Estimate:
+    """An interval of a share, ended at 0 and at 1: beyond there is nothing."""
+    if found.low is None or found.high is None:
+        return found
+    return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
+
+
+def quantile(seeds: int) -> float:
+    """How many standard errors the interval reaches, for so many seeds."""
+    return float(stdtrit(seeds - 1, (1 + LEVEL) / 2))

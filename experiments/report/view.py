@@ -1,0 +1,97 @@
+"""What a report is made of, in the order in which the page shows it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from experiments.compare.comparison import Comparison
+from experiments.records import Damaged, RunRecord
+from experiments.report.estimates import Estimate, clipped, estimate
+from experiments.report.metrics import best_first, is_share, primary
+from experiments.variants import Names, Variant, group_runs
+
+COLOURS = 10  # of the palette; further variants are dashed
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Runs put together for a page.
+
+    Args:
+      title: of the page.
+      variants: best first within a task, tasks in the order of their first run.
+      damaged: runs that could not be read.
+      comparison: statistics that were made before, or None.
+    """
+
+    title: str
+    variants: tuple[Variant, ...]
+    damaged: tuple[Damaged, ...]
+    comparison: Comparison | None = None
+
+    @cached_property
+    def runs(self) -> list[RunRecord]:
+        """Every run, variant by variant."""
+        return [run for variant in self.variants for run in variant.runs]
+
+    @cached_property
+    def tasks(self) -> list[str]:
+        """What is learned."""
+        return list(dict.fromkeys(variant.task for variant in self.variants))
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """The variants' labels; a label has one colour on all tasks."""
+        return list(dict.fromkeys(variant.label for variant in self.variants))
+
+    def of_task(self, task: str) -> list[Variant]:
+        """The variants that learned a task."""
+        return [variant for variant in self.variants if variant.task == task]
+
+    def metric(self, task: str) -> str:
+        """What the runs of a task are judged by: as the comparison was asked to."""
+        asked = self.comparison
+        if asked and any(
+            each.task == task and each.metric == asked.metric for each in asked.results
+        ):
+            return asked.metric
+        return primary([run for each in self.of_task(task) for run in each.runs])
+
+    def ranked(self, task: str) -> list[Variant]:
+        """The variants of a task, best first."""
+        metric = self.metric(task)
+        return sorted(
+            self.of_task(task),
+            key=lambda each: best_first(metric, measure(each, metric).mean),
+        )
+
+    def colour(self, variant: Variant) -> str:
+        """The classes of its marks."""
+        index = self.labels.index(variant.label)
+        dashed = f" d{index // COLOURS % 4}" if index >= COLOURS else ""
+        return f"c{index % COLOURS}{dashed}"
+
+
+def make_view(
+    records: Sequence[RunRecord],
+    *,
+    title: str,
+    damaged: Sequence[Damaged] = (),
+    comparison: Comparison | None = None,
+    names: Names | None = None,
+) -> View:
+    """Groups runs into variants and ranks them; see `write_report`."""
+    if comparison is not None:
+        # Of several learning rates the comparison has chosen one; the page shows it.
+        records = [run for run in records if run.name in comparison.runs] or records
+    variants = tuple(group_runs(records, names))
+    found = View(title, variants, tuple(damaged), comparison)
+    ranked = [each for task in found.tasks for each in found.ranked(task)]
+    return replace(found, variants=tuple(ranked))
+
+
+def measure(variant: Variant, metric: str) -> Estimate:
+    """The last value of a metric, over the seeds of a variant."""
+    values = [run.last(metric) for run in variant.runs]
+    found = estimate([value for value in values if value is not None])
+    return clipped(found) if is_share(metric) else found
