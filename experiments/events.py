@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 from experiments import grid, manifest
@@ -41,6 +42,7 @@ class Events:
             "grid": self.grid,
             "maps": self.maps,
         }
+        self.sink: Callable[[int, dict[str, float]], None] | None = None
         self.mapper: Mapper | None = None  # made when first needed
 
     def work_off(self, course: Course) -> None:
@@ -161,5 +163,7 @@ class Events:
     def _write(self, course: Course, row: dict[str, float]) -> None:
         """Adds a line to the metrics file, and remembers it for the result."""
         self.run.append_metrics({"step": course.step, **row})
+        if self.sink is not None:
+            self.sink(course.step, row)
         course.rows += 1
         course.latest |= row

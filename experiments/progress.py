@@ -1,10 +1,11 @@
 """What a run shows while it works: a bar on a terminal, plain lines elsewhere."""
 
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -14,8 +15,23 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from experiments.braille import draw
+
 QUIET = 5.0  # seconds between plain lines: a log file is read, not watched
+PLOT, ROOM, WIDEST = 9, 24, 100  # lines of the plot, of a terminal that has room
 SMOOTH = 0.7  # weight of the past in the shown speed
+
+
+class Pictured(Progress):
+    """A bar with a picture above it."""
+
+    picture: Text | None = None
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The picture, once there is one, and the bar."""
+        if self.picture is not None:
+            yield self.picture
+        yield from super().get_renderables()
 
 
 class Screen:
@@ -36,7 +52,8 @@ class Screen:
         self.tokens_per_step = tokens_per_step
         self.seconds_per_step: float | None = None
         self._last_line = 0.0
-        self._bar = Progress(
+        self._losses: list[tuple[int, float]] = []
+        self._bar = Pictured(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
@@ -86,10 +103,22 @@ class Screen:
     def log(self, step: int, loss: float) -> None:
         """A plain line now and then; a terminal has its bar."""
         now = time.monotonic()
+        if self.console.is_terminal:
+            self._losses.append((step, loss))
+            self._bar.picture = self._plot()
+            self._bar.refresh()
         if self.console.is_terminal or step == 1 or now - self._last_line < QUIET:
             return
         self._last_line = now
         self.line(f"step {step}/{self.steps}  loss {loss:.4f}{self._pace(step)}")
+
+    def _plot(self) -> Text | None:
+        """The losses so far, if the terminal has room for them."""
+        if self.console.height < ROOM or len(self._losses) < 3:
+            return None
+        steps, losses = zip(*self._losses, strict=True)
+        width = min(self.console.width, WIDEST)
+        return Text("\n".join(draw(steps, losses, width=width, height=PLOT)))
 
     def _pace(self, step: int) -> str:
         if self.seconds_per_step is None:

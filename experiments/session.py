@@ -67,12 +67,14 @@ def _train(run: Run, stop: signals.Stop, quiet: bool) -> int:
     made = process.prepare(settings(config))
     process.start_jax(settings(config))
     # Here, not above: these import JAX, which `process.prepare` has to come before.
+    from experiments import sinks
     from experiments.answer import check_prompt
     from experiments.config.notation import check_notation
     from experiments.data import task_of
     from experiments.train import train
 
     check_notation(config)
+    sinks.check(config)
     if run.status != "new" and not quiet:
         print(f"{run.path} continues.", file=sys.stderr)
     task = task_of(run, keep=True)

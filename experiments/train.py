@@ -1,6 +1,7 @@
 """The training loop: steps, and between them log lines, scores, samples, saves."""
 
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from experiments.progress import Screen, duration
 from experiments.run import Run
 from experiments.setup import Setup, assemble
 from experiments.signals import STOPPED, Stop
+from experiments.sinks import opened
 from experiments.step import METRICS
 
 DONE, DIVERGED = 0, 3
@@ -65,11 +67,12 @@ class Trainer:
         self.store = Store(run.checkpoints, keep=keep.keep, best=keep.best)
         self.began = time.monotonic()
         self.has_moved = False
+        self.closing = ExitStack()  # what ends with the work, as sinks do
 
     def work(self) -> int:
         """Resumes or starts, and goes on to the end or until asked to stop."""
         self.open()
-        with self.screen:
+        with self.closing, self.screen:
             return self.loop()
 
     def open(self) -> None:
@@ -89,6 +92,8 @@ class Trainer:
         )
         self.events = Events(self.setup, self.run, self.stop, self.screen)
         self.stop.say = self.screen.line
+        sinks = opened(self.run, self.setup.config.log.sinks, self.screen.line)
+        self.events.sink = self.closing.enter_context(sinks)
 
     def loop(self) -> int:
         """Does what is due, saves, takes steps; in turn."""
@@ -99,9 +104,12 @@ class Trainer:
     def turn(self) -> int | None:
         """Does what is due and saves; the exit code once the run has ended."""
         try:
-            return self.settle()
+            code = self.settle()
         except (Diverged, NotFinite) as error:
-            return self.diverge(str(error))
+            code = self.diverge(str(error))
+        if code is not None:
+            self.closing.close()
+        return code
 
     def settle(self) -> int | None:
         """As `turn`.

@@ -115,6 +115,22 @@ def choice(table: Mapping[str, str], listed: str = "") -> Any:
     return Annotated[str, Field(strict=True), AfterValidator(known), shown, says]
 
 
+def choices(table: Mapping[str, str]) -> Any:
+    """A list of names of a table, each once."""
+
+    def known(names_given: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names_given:
+            if name not in table:
+                close = nearest(name, table)
+                raise ValueError(f"Did you mean `{close}`?" if close in table else "")
+        if len(set(names_given)) < len(names_given):
+            raise ValueError("one stands there twice")
+        return names_given
+
+    says = Says(f"a list of {', '.join(table)}")
+    return Annotated[tuple[str, ...], AfterValidator(known), says]
+
+
 def lasting(*units: str, positive: bool = True) -> Any:
     """A duration in some of the units steps, tokens, % and clock (s, min, h)."""
     examples = {"steps": "2000steps", "tokens": "2e6tokens", "%": "10%", "min": "5min"}

@@ -70,6 +70,10 @@ SCHEDULES = {
     "wsd": "warm-up, stable, then a straight decay down to the floor",
     "constant": "warm-up, then the same rate to the end",
 }
+SINKS = {
+    "tensorboard": "event files in `tensorboard/` of the run directory",
+    "wandb": "an offline W&B run in `wandb/` of the run directory",
+}
 PLATFORMS = {"cpu": "", "gpu": "", "tpu": ""}
 DTYPES = {"float32": "", "bfloat16": "", "float16": ""}
 

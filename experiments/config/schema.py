@@ -26,6 +26,7 @@ from experiments.config.fields import (
     Tags,
     Text,
     choice,
+    choices,
     lasting,
     notation,
 )
@@ -252,6 +253,9 @@ class Log(Section):
     every: lasting("steps", "tokens", "%") = says("10steps", "time between log lines")
     maps_every: lasting("steps", "tokens", "%") | None = says(
         None, "time between attention maps and head scores (null: none)"
+    )
+    sinks: choices(names.SINKS) = says(
+        (), "where metrics also go: a list of tensorboard, wandb", inert=True
     )
 
 

@@ -60,3 +60,14 @@ def test_markup_in_a_text_is_text():
     shown, output = screen()
     shown.line("[bold]def f(x): return x[0][/bold]")
     assert output.getvalue() == "[bold]def f(x): return x[0][/bold]\n"
+
+
+def test_a_tall_terminal_shows_the_loss_as_a_plot():
+    for height, has_plot in ((40, True), (12, False)):
+        file = io.StringIO()
+        console = Console(file=file, force_terminal=True, width=80, height=height)
+        with Screen(console, steps=50, tokens_per_step=8) as screen:
+            for step in range(1, 6):
+                screen.log(step, 5.0 / step)
+        drawn = any("\u2800" < sign < "\u2900" for sign in file.getvalue())
+        assert drawn == has_plot

@@ -104,6 +104,7 @@ OTHER = {
     "checkpoint.best": False,
     "log.every": "1steps",
     "log.maps_every": "30steps",
+    "log.sinks": ["wandb"],
     "mesh.devices": 2,
     "process.allocator": False,
     "process.simulated_devices": 2,
@@ -135,6 +136,7 @@ INERT = {
     "checkpoint.every",
     "checkpoint.keep",
     "checkpoint.best",
+    "log.sinks",
     "process.allocator",
 }
 
