@@ -14,6 +14,18 @@ from experiments.report.view import View, make_view, measure
 from experiments.variants import Variant
 
 WIDTH, HEIGHT, POINTS = 560, 320, 200
+PALETTE = (  # that of the page by light, `--k0` to `--k9` of its style
+    "#1f6fb4",
+    "#d1570f",
+    "#1f8a4c",
+    "#8a4fb5",
+    "#c2304a",
+    "#0b8a99",
+    "#8a6d00",
+    "#c24c98",
+    "#5d6b7a",
+    "#7a4a2b",
+)
 SCALE = 2  # of a PNG, for dense screens
 
 
@@ -65,7 +77,7 @@ def estimates(view: View, task: str) -> Any:
     ]
     dots = [{"variant": label, "value": v} for label, e in found for v in e.values]
     rows = alt.Y("variant:N", title=None, sort=[each.label for each in variants])
-    colour = alt.Color("variant:N", legend=None)
+    colour = _colour(view, None)
     seeds = alt.Chart(alt.Data(values=[d for d in dots if math.isfinite(d["value"])]))
     bars = alt.Chart(alt.Data(values=means))
     chart = (
@@ -94,9 +106,16 @@ def _points(variant: Variant, metric: str) -> Iterator[dict[str, Any]]:
                 yield {"variant": variant.label, "step": step, "value": value}
 
 
-def _colour(view: View) -> alt.Color:
-    legend = alt.Legend(orient="bottom", columns=2, labelLimit=400, title=None)
-    return alt.Color("variant:N", legend=legend, sort=view.labels)
+LEGEND = alt.Legend(
+    orient="bottom", columns=2, labelLimit=400, title=None, symbolOpacity=1
+)
+
+
+def _colour(view: View, legend: alt.Legend | None = LEGEND) -> alt.Color:
+    """A label has one colour, the page's, in every chart."""
+    colours = [PALETTE[n % len(PALETTE)] for n in range(len(view.labels))]
+    scale = alt.Scale(domain=view.labels, range=colours)
+    return alt.Color("variant:N", legend=legend, scale=scale)
 
 
 def _value(field: str, metric: str) -> alt.Y:
