@@ -32,7 +32,11 @@ def lines(view: View) -> Html | None:
     found = payload_lines(view)
     if not found:
         return None
-    panels = [_figure("lines", None, place) for place in range(len(found))]
+    many = len(view.tasks) > 1
+    panels = [
+        _figure("lines", view.tasks[each["task"]] if many else None, place)
+        for place, each in enumerate(found)
+    ]
     caption = "Means over seeds with 95% intervals, at difficulties beyond training."
     return join(
         tag("div", *panels, class_="panels many" if len(panels) > 1 else "panels"),
