@@ -28,7 +28,7 @@ def loop(one: Callable, in_axes: tuple, out_axes: tuple, chunk: int) -> Callable
         leaves, structure = jax.tree.flatten(args)
         axes = list(_axes(in_axes, args))
         pairs = zip(leaves, axes, strict=True)
-        mapped = [pair for pair in pairs if pair[1] is not None]
+        mapped = [(x, axis) for x, axis in pairs if axis is not None]
 
         def call(pieces):
             pieces = iter(pieces)
@@ -39,7 +39,7 @@ def loop(one: Callable, in_axes: tuple, out_axes: tuple, chunk: int) -> Callable
         # Kept between the passes: what backends name, not the slices of a step.
         @functools.partial(jax.checkpoint, policy=keep, prevent_cse=False)
         def step(start):
-            pieces = [_pieces(*pair, start, chunk) for pair in mapped]
+            pieces = [_pieces(x, axis, start, chunk) for x, axis in mapped]
             outputs = map(call, zip(*pieces, strict=True))
             return _each(out_axes, jnp.stack, *outputs)
 
@@ -63,7 +63,8 @@ def _walk(step: Callable, axes: tuple, starts: range, inputs: Any) -> tuple:
         return blank(inputs, jnp.zeros(shape, x[0].dtype))
 
     def put(x, axis, start):
-        return jax.lax.dynamic_update_slice_in_dim(*x, start, axis)
+        whole, part = x
+        return jax.lax.dynamic_update_slice_in_dim(whole, part, start, axis)
 
     def body(held, start):
         at = functools.partial(put, start=start)

@@ -61,7 +61,7 @@ class Pool(nnx.Module):
         return 0
 
 
-POOLINGS: Mapping[str, Callable[..., nnx.Module]] = {
+POOLINGS: Mapping[str, Callable[..., Pool | AttentionPool]] = {
     "mean": lambda config, rngs: Pool(functional.mean_pool),
     "first": lambda config, rngs: Pool(functional.first_pool),
     "max": lambda config, rngs: Pool(functional.max_pool),

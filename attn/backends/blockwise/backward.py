@@ -94,13 +94,13 @@ def _strips(layout, plan, operands, saved, wanted):
     floats, queries, parts, done = zeros.floats, [], [], []
     for index, (size, runs) in enumerate(strip_sizes(layout, plan)):
         rows = (index * plan.rows, size)
-        query = zeros.query[rows[0] : rows[0] + size] if wanted.query else None
+        query = _band(zeros.query, *rows)
         for start, stop, masked in runs:
             tile = Tile(rows, (start, stop - start), masked)
             late = len(done) >= ABREAST
             mine = delayed(operands, done[-ABREAST]) if late else operands
             part = _visit(layout, mine, saved, wanted, tile)
-            query = query + part.query if wanted.query else None
+            query = _sum(query, part.query)
             floats = _add_floats(layout, floats, part.floats, tile)
             parts = _fewer([*parts, (start, stop, part)], zeros)
             done.append(jax.tree.leaves(part)[0])
@@ -111,6 +111,14 @@ def _strips(layout, plan, operands, saved, wanted):
         _joined([(a, b, x.value) for a, b, x in parts], zeros.value),
         floats,
     )
+
+
+def _band(total: jax.Array | None, start: int, size: int) -> jax.Array | None:
+    return None if total is None else total[start : start + size]
+
+
+def _sum(total: jax.Array | None, part: jax.Array | None) -> jax.Array | None:
+    return None if total is None or part is None else total + part
 
 
 def _fewer(parts: list, zeros: Totals) -> list:
