@@ -1,6 +1,7 @@
 """Parts of the validation data, and grids of difficulties, as heat tables."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -79,6 +80,7 @@ def _part(view: View, task: str, kind: str, title: str) -> Html | None:
     names = dict.fromkeys(name for values in found.values() for name in values)
     metric = judged_by(names)
     cells = [n.rpartition("/")[0] for n in names if n.rpartition("/")[2] == metric]
+    cells.sort(key=_natural)  # files have them by letter: 17-32 before 9-16
     if not metric or not cells:
         return None
     suffix = f" · {task}" if len(view.tasks) > 1 else ""
@@ -88,6 +90,12 @@ def _part(view: View, task: str, kind: str, title: str) -> Html | None:
             "div", *_squares(view, found, cells, metric, caption), class_="grids"
         )
     return _rows(view, found, cells[:MOST], metric, caption)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Orders the numbers in a name by size."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _rows(
