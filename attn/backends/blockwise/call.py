@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from attn import numerics
 from attn.backends import planner
 from attn.backends.blockwise import plan, scan
+from attn.backends.blockwise.forward import blank
 from attn.backends.blockwise.operands import gather, is_masked
 from attn.backends.blockwise.rule import Inputs, fold
 from attn.backends.blockwise.similar import PREPARE
@@ -87,6 +88,8 @@ def _softmax(spec, query, key, value, where, given, rng, tiling):
     layout, floats, others = gather(spec, where, dtype)
     leaves, structure = jax.tree.flatten(spec.similarity)
     query, key, value = (x.astype(dtype) for x in (query, key, value))
+    # Before the rule: inside, JAX 0.10 cannot transpose an array that begins to vary.
+    constants = blank((query, key, value), (others, scan.raw_key(rng)))
     leaves = tuple(jnp.asarray(leaf, dtype) for leaf in leaves)
 
     def prepare(inputs: Inputs):
@@ -101,7 +104,7 @@ def _softmax(spec, query, key, value, where, given, rng, tiling):
 
     inputs = Inputs(query, key, value, leaves, floats)
     tiles = plan.make(spec.mask, where, given, tiling)
-    return fold(layout, tiles, prepare, inputs, (others, scan.raw_key(rng)))
+    return fold(layout, tiles, prepare, inputs, constants)
 
 
 def _sink(normalizer: Softmax, output: jax.Array, sums: jax.Array) -> jax.Array:

@@ -149,7 +149,10 @@ def test_transformations(order, tiling):
     _close(*results, 1e-4)
 
 
-def test_inside_shard_map():
+@pytest.mark.parametrize(
+    "notation", ["causal", "everything", "window(back=3)", "causal, dropout(0.5)"]
+)
+def test_inside_shard_map(notation):
     mesh = jax.sharding.Mesh(np.array(jax.devices()[:1]), ("data",))
     spec = jax.sharding.PartitionSpec("data")
     arrays = [jnp.stack([x, -x]) for x in _arrays(11, 11)]
@@ -157,7 +160,7 @@ def test_inside_shard_map():
     def one(backend, **options):
         def run(*arrays):
             single = lambda *x: backend.attend(  # noqa: E731
-                as_attention(attn.causal), *x, **options
+                as_attention(notation), *x, rng=jax.random.key(0), **options
             )[0]
             mapped = jax.shard_map(
                 jax.vmap(single), mesh=mesh, in_specs=(spec,) * 3, out_specs=spec
