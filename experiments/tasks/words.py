@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from experiments.config.fields import Count
 from experiments.config.knobs import Knobs
 from experiments.config.schema import says
-from experiments.tasks.declaration import Facts, letters
+from experiments.tasks.declaration import Declaration, Facts, letters
 from experiments.tasks.lazy import jax, jnp, task
 from experiments.tasks.slices import buckets
 
@@ -88,3 +89,18 @@ def prompt(knobs: Options) -> str:
     """The last letters there are, and the bar."""
     words = letters(knobs.alphabet)[-knobs.shortest :]
     return ("" if len(words[-1]) == 1 else " ").join((*words, "|"))
+
+
+def declare(answer: Callable[[Array, Array], Array], reference: str) -> Declaration:
+    """The task of giving an answer to a word; see `example`."""
+    return Declaration(
+        knobs=Options,
+        presets=PRESETS,
+        example=partial(example, answer=answer),
+        symbols=symbols,
+        facts=facts,
+        prompt=prompt,
+        whole=True,
+        slices=SLICES,
+        reference=reference,
+    )
