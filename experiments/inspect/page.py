@@ -6,7 +6,6 @@ by their hashes, and nothing from outside. Text of the user stands in JSON, in w
 """
 
 import base64
-import hashlib
 import html
 import json
 import string
@@ -19,6 +18,7 @@ import numpy as np
 from experiments.errors import UserError
 from experiments.inspect.scores import NAMED, SCORES
 from experiments.inspect.view import Head, Inspection, visible
+from experiments.policy import content_policy
 from experiments.progress import printable
 from experiments.storage import to_json
 
@@ -59,7 +59,7 @@ def page(inspection: Inspection, head: Head | None = None) -> str:
         for kind in ("css", "js", "html")
     )
     return string.Template(frame).substitute(
-        policy=policy(style, script),
+        policy=content_policy(style, script),
         title=html.escape(f"attention of {inspection.run}"),
         style=style,
         script=script,
@@ -67,19 +67,6 @@ def page(inspection: Inspection, head: Head | None = None) -> str:
         data=data_block(record(inspection, head)),
         weights=packed(inspection),
     )
-
-
-def policy(style: str, script: str) -> str:
-    """A content security policy that allows one style and one script."""
-    return (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
-        " base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"
 
 
 def data_block(values: dict[str, Any]) -> str:

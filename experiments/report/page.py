@@ -1,10 +1,9 @@
 """One HTML file: style, script and data inside, nothing fetched, nothing evaluated."""
 
-import base64
-import hashlib
 from importlib import resources
 
 from experiments import manifest
+from experiments.policy import content_policy
 from experiments.progress import duration
 from experiments.report import (
     answer,
@@ -59,7 +58,9 @@ def render(view: View) -> str:
         "head",
         tag("meta", charset="utf-8"),
         tag(
-            "meta", http_equiv="Content-Security-Policy", content=_policy(style, script)
+            "meta",
+            http_equiv="Content-Security-Policy",
+            content=content_policy(style, script),
         ),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
@@ -82,19 +83,6 @@ def render(view: View) -> str:
 def _assets(names: tuple[str, ...]) -> str:
     folder = resources.files("experiments.report") / "assets"
     return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
-
-
-def _policy(style: str, script: str) -> str:
-    """Only this style and this script, and no address whatever."""
-    return (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}';"
-        " base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"
 
 
 def _header(view: View) -> Html:
