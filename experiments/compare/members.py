@@ -125,14 +125,17 @@ def _of_config(word: str, root: Path) -> list[Path]:
     Raises:
       UserError: there is none.
     """
-    wanted = without_seed(load(find_config(word)))
+    config = load(find_config(word))
+    wanted = without_seed(config)
     records, _ = read_runs(each.parent for each in sorted(root.glob(f"*/{MANIFEST}")))
     found = [each.path for each in records if without_seed(each.config) == wanted]
-    if not found:
-        raise UserError(
-            f"{word}: no runs of it in {root}. Train some: attn train {word}"
-        )
-    return found
+    if found:
+        return found
+    alike = [each.name for each in records if each.config.name == config.name]
+    hint = f" Of other values there are {', '.join(alike[:5])}." if alike else ""
+    raise UserError(
+        f"{word}: no runs of it in {root}.{hint} Train some: attn train {word}"
+    )
 
 
 def without_seed(config: Config, *keys: str) -> str:
