@@ -47,8 +47,8 @@ TASKS = {
 }
 PRESETS = {
     "tiny": "seconds to minutes on two cores",
-    "small": "minutes on a small GPU",
-    "paper": "the sizes of a publication, for a large GPU",
+    "small": "longer and richer, meant for one GPU",
+    "paper": "the sizes of a publication",
 }
 SOURCES = {
     "stdlib": "the Python standard library's own source text; always there",

@@ -1,6 +1,6 @@
 """The answer first: which variant is best, by how much, at what cost."""
 
-from experiments.report import tests
+from experiments.report import paired
 from experiments.report.costs import cost_of, known
 from experiments.report.estimates import Estimate
 from experiments.report.html import Html, join, tag
@@ -132,7 +132,7 @@ def _interval(found: Estimate, metric: str) -> str:
 
 def _table(view: View, ranked: list[Variant], metric: str) -> Html:
     costs = known(view.variants)
-    tested = tests.columns(view)
+    tested = paired.columns(view)
     columns = [
         Column("variant"),
         Column(name_of(metric), True),
@@ -165,7 +165,7 @@ def _row(
         number(spans, width),
         number(str(len(variant.runs)), len(variant.runs)),
         number(_behind(metric, behind), behind),
-        *tests.cells(view, variant, metric),
+        *paired.cells(view, variant, metric),
         *(number(short(c), c) for c in (cost_of(variant, cost) for cost in costs)),
     ]
 
