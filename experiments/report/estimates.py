@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 from scipy.special import stdtrit
 
-LEVEL = 0.95
+from experiments.compare import statistics
+
 MOST_SEEDS = 64  # of which the page has a quantile of its own
 
 
@@ -29,14 +29,11 @@ class Estimate:
 
 def estimate(values: Sequence[float]) -> Estimate:
     """Mean and interval of one value a seed; those that are not finite are left out."""
-    finite = np.array([value for value in values if math.isfinite(value)])
-    if not finite.size:
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
         return Estimate(math.nan, None, None, tuple(values))
-    mean = float(finite.mean())
-    if finite.size == 1:
-        return Estimate(mean, None, None, tuple(values))
-    half = quantile(finite.size) * float(finite.std(ddof=1)) / math.sqrt(finite.size)
-    return Estimate(mean, mean - half, mean + half, tuple(values))
+    found = statistics.estimate(finite)
+    return Estimate(found.mean, found.low, found.high, tuple(values))
 
 
 def clipped(found: Estimate) -> Estimate:
@@ -48,4 +45,4 @@ def clipped(found: Estimate) -> Estimate:
 
 def quantile(seeds: int) -> float:
     """How many standard errors the interval reaches, for so many seeds."""
-    return float(stdtrit(seeds - 1, (1 + LEVEL) / 2))
+    return float(stdtrit(seeds - 1, (1 + statistics.CONFIDENCE) / 2))
