@@ -38,6 +38,7 @@ def examine(runs: Path) -> Iterator[Finding]:
         "versions": versions,
         "devices": devices,
         "compiler": compiler,
+        "cache": compilation_cache,
         "step": step,
         "runs": lambda: writable(runs),
     }
@@ -109,6 +110,19 @@ def compiler() -> list[Finding]:
         " (jaxlib 0.10 and 0.11)."
     )
     return [Finding("compiler", BAD, text, remedy)]
+
+
+def compilation_cache() -> list[Finding]:
+    """Whether a second start will find what the first one compiled."""
+    from experiments import cache
+
+    said = cache.begin()
+    if said.startswith(cache.OFF):
+        remedy = "Nothing need be done, but every start compiles anew."
+        return [Finding("cache", WARNING, said, remedy)]
+    count, size = cache.content(Path(said))
+    text = f"{said}: {count} programs, {size / 1e6:.1f} MB, read back when needed"
+    return [Finding("cache", OK, text)]
 
 
 def step() -> list[Finding]:

@@ -18,7 +18,9 @@ from experiments.errors import UserError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # glibc's malloc.h
 _IMPORTED = time.monotonic()
+_made: dict[str, object] = {}
 KEEP_MAPPED = 1 << 30  # bytes; above any temporary arena of a step on a CPU
+LEFT = "left alone"
 KEEP_TRIMMED = 2**31 - 1  # the largest value that mallopt takes
 
 
@@ -37,26 +39,34 @@ class Settings:
       simulated_devices: split the CPU into this many devices; None leaves it alone.
       xla_flags: appended to XLA_FLAGS; the user's own come later and win.
       platform: cpu, gpu or tpu; None is JAX's own choice.
+      compilation_cache: read compiled programs from the user's cache folder and keep
+        new ones there; off for whoever measures compiling.
     """
 
     allocator: bool = True
     simulated_devices: int | None = None
     xla_flags: str = ""
     platform: str | None = None
+    compilation_cache: bool = False
 
 
-def prepare(settings: Settings) -> dict[str, object]:
-    """Makes the settings that have to come before JAX; returns what was done.
+def prepare(settings: Settings) -> None:
+    """Makes the settings that have to come before JAX.
 
     Raises:
       ProcessError: an XLA flag that this jaxlib does not have.
     """
-    return {
-        "allocator": keep_memory() if settings.allocator else "left alone",
-        "xla_flags": append_xla_flags(settings.xla_flags),
-        "simulated_devices": settings.simulated_devices,
-        "platform": settings.platform,
-    }
+    _made.update(
+        allocator=keep_memory() if settings.allocator else LEFT,
+        xla_flags=append_xla_flags(settings.xla_flags),
+        simulated_devices=settings.simulated_devices,
+        platform=settings.platform,
+    )
+
+
+def made() -> dict[str, object]:
+    """What was set and how it went, for the manifest; empty before `prepare`."""
+    return dict(_made)
 
 
 def start_jax(settings: Settings) -> None:
@@ -67,6 +77,8 @@ def start_jax(settings: Settings) -> None:
     """
     import jax  # here, not above: `prepare` has to run before JAX is imported
 
+    from experiments import cache
+
     try:
         if settings.simulated_devices is not None:
             jax.config.update("jax_num_cpu_devices", settings.simulated_devices)
@@ -75,6 +87,7 @@ def start_jax(settings: Settings) -> None:
         jax.devices()
     except RuntimeError as error:
         raise ProcessError(_why(settings, str(error))) from None
+    _made["compilation_cache"] = cache.begin() if settings.compilation_cache else LEFT
 
 
 def seconds_since_start() -> float:

@@ -141,6 +141,11 @@ class Run:
         sessions = [*self._manifest.get("sessions", []), session]
         self.describe(status="running", sessions=sessions)
 
+    def amend_session(self, **entries: Any) -> None:
+        """Adds to what the manifest says of the session that began last."""
+        *earlier, last = self._manifest["sessions"]
+        self.describe(sessions=[*earlier, last | entries])
+
     def set_status(self, status: str, **entries: Any) -> None:
         """Notes how the work stands or ended; ends the session unless running."""
         assert status in STATUSES, status

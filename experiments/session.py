@@ -22,6 +22,7 @@ def settings(config: Config) -> process.Settings:
         simulated_devices=config.process.simulated_devices,
         xla_flags=config.process.xla_flags or "",
         platform=config.platform,
+        compilation_cache=config.process.compilation_cache,
     )
 
 
@@ -64,10 +65,10 @@ def work(
 
 def _train(run: Run, stop: signals.Stop, quiet: bool) -> int:
     config = run.config
-    made = process.prepare(settings(config))
+    process.prepare(settings(config))
     process.start_jax(settings(config))
     # Here, not above: these import JAX, which `process.prepare` has to come before.
-    from experiments import sinks
+    from experiments import cache, sinks
     from experiments.answer import check_prompt
     from experiments.config.notation import check_notation
     from experiments.data import task_of
@@ -81,8 +82,10 @@ def _train(run: Run, stop: signals.Stop, quiet: bool) -> int:
     if config.sample.every is not None:
         # Now, not when the first sample is due, which can be hours from here.
         check_prompt(config, task.vocabulary, None)
-    run.start_session(process=made, data=task.describe())
-    return train(config, run, task, stop=stop, quiet=quiet)
+    run.start_session(process=process.made(), data=task.describe())
+    code = train(config, run, task, stop=stop, quiet=quiet)
+    run.amend_session(compilation_cache=cache.counts())
+    return code
 
 
 def told(result: dict[str, Any]) -> str:

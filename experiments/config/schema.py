@@ -273,6 +273,9 @@ class Process(Section):
     )
     simulated_devices: Count | None = says(None, "split the CPU into so many devices")
     xla_flags: Text | None = says(None, "added to the environment's XLA_FLAGS")
+    compilation_cache: Flag = says(
+        True, "keep compiled programs in the user's cache folder", inert=True
+    )
 
 
 class Config(Section):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from experiments import storage, tasks
+from experiments import process, storage, tasks
 from experiments.config import Config
 from experiments.config.load import restored
 from experiments.data import task_of
@@ -165,7 +165,8 @@ def _begun(job: Job, config: Config, variant: str, report: Report) -> Iterator[R
         return
     run.describe(group=job.group, variant=variant, lanes=job.lanes)
     try:
-        run.start_session(data=task_of(run, keep=True).describe())
+        data = task_of(run, keep=True).describe()
+        run.start_session(process=process.made(), data=data)
     except Exception as error:
         report.note(run, failed(run, error))
         run.close()

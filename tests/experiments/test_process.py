@@ -22,10 +22,11 @@ def python(code: str, **environment: str) -> str:
 
 def test_settings_reach_jax_and_keep_the_users_own_flags():
     code = """
-from experiments.process import Settings, prepare, start_jax
+from experiments.process import Settings, made, prepare, start_jax
 flag = "--xla_cpu_multi_thread_eigen=true"
 settings = Settings(simulated_devices=3, xla_flags=flag, platform="cpu")
-print(prepare(settings)["allocator"])
+prepare(settings)
+print(made()["allocator"])
 import os; print(os.environ["XLA_FLAGS"])
 start_jax(settings)
 import jax; print(jax.local_device_count())
@@ -70,7 +71,8 @@ def test_flags_after_jax_are_warned_about(monkeypatch, capsys):
 
 
 def test_the_allocator_can_be_left_alone():
-    assert process.prepare(Settings(allocator=False))["allocator"] == "left alone"
+    process.prepare(Settings(allocator=False))
+    assert process.made()["allocator"] == "left alone"
 
 
 def test_a_platform_that_is_not_there_is_one_line():

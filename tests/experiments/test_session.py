@@ -65,6 +65,18 @@ def test_the_manifest_has_the_session(run):
     assert "sha256" in session["data"]
 
 
+def test_programs_from_the_cache_compute_the_same_bits(folder, run):
+    done = attn(folder, "train", "study.yaml", "--runs", "again")
+    assert done.returncode == 0, done.stderr
+    (path,) = folder.glob("again/study-*")
+    (found,) = Run.open(path).manifest["sessions"]
+    if not found["process"]["compilation_cache"].startswith("off"):
+        assert found["compilation_cache"]["hits"] > 0
+        assert found["compilation_cache"]["misses"] == 0
+    for name in ("metrics.jsonl", "result.json", "samples/step_00000006.txt"):
+        assert (path / name).read_bytes() == (run.path / name).read_bytes()
+
+
 def test_the_same_command_again_shows_the_result(folder, run):
     before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*.json*")}
     again = attn(folder, "train", "study.yaml")

@@ -1,10 +1,10 @@
 """Tiny Shakespeare: 40,000 lines of plays, downloaded once and kept."""
 
-import os
 from pathlib import Path
 
 from experiments import fetch, storage
 from experiments.config.schema import Data
+from experiments.places import cache_folder
 from experiments.tasks.corpora.corpus import Corpus, fingerprint
 
 URL = (
@@ -32,13 +32,6 @@ def read(config: Data) -> Corpus:
     if fingerprint(raw) != SHA256:
         raw = _download(config, path)
     return Corpus(raw.decode("utf-8"), SHA256, "tinyshakespeare")
-
-
-def cache_folder() -> Path:
-    """The user's cache folder for this program, after the XDG rule."""
-    named = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(named) if os.path.isabs(named) else Path("~/.cache").expanduser()
-    return base / "attn"
 
 
 def _download(config: Data, path: Path) -> bytes:
