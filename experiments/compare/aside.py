@@ -90,7 +90,7 @@ def notes_on(
     count = len({each.variant for each in members}) - 1
     if count > 1:
         notes.append(
-            f"{count} variants are tested against one reference: `p adj.` controls the"
+            f"{count} variants are tested against one reference: p adj. controls the"
             " false discovery rate (Benjamini-Hochberg) within a task and metric."
         )
     notes += _selection(members, asked)

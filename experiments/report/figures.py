@@ -1,6 +1,6 @@
 """The places where the script draws, with their controls and captions."""
 
-from experiments.report.costs import known
+from experiments.report.costs import cost_of, known
 from experiments.report.html import Html, join, tag
 from experiments.report.payload import payload_lines
 from experiments.report.view import View
@@ -52,8 +52,9 @@ def cost(view: View) -> Html | None:
         _figure("scatter", task if len(view.tasks) > 1 else None, place)
         for place, task in enumerate(view.tasks)
     ]
+    first = widest(view)
     options = [
-        tag("option", each.label, value=str(place))
+        tag("option", each.label, value=str(place), selected=place == first)
         for place, each in enumerate(known(view.variants))
     ]
     select = tag("label", "Cost ", tag("select", *options, id="cost-of"))
@@ -72,6 +73,16 @@ def cost(view: View) -> Html | None:
         tag("div", *panels, class_="panels many" if len(panels) > 1 else "panels"),
         tag("p", caption, class_="caption"),
     )
+
+
+def widest(view: View) -> int:
+    """The number of the counted cost in which the variants differ most."""
+    spreads = {}
+    for place, cost in enumerate(known(view.variants)):
+        found = [x for each in view.variants if (x := cost_of(each, cost))]
+        if found and not cost.is_clock:
+            spreads[place] = max(found) / min(found)
+    return max(spreads, key=lambda place: spreads[place], default=0)
 
 
 def _figure(kind: str, title: str | None, place: int) -> Html:

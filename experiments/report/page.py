@@ -88,8 +88,9 @@ def _assets(names: tuple[str, ...]) -> str:
 def _header(view: View) -> Html:
     seeds = {run.config.seed for run in view.runs}
     seconds = sum(run.seconds for run in view.runs)
+    left_out = view.trained > len(view.runs)
     counts = [
-        _count(len(view.runs), "run"),
+        _count(len(view.runs), "run") + f" of {view.trained} trained" * left_out,
         _count(len(view.labels), "variant"),
         _count(len(view.tasks), "task"),
         _count(len(seeds), "seed"),

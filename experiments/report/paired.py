@@ -14,10 +14,11 @@ def columns(view: View) -> list[Column]:
     if view.comparison is None:
         return []
     against = view.comparison.reference
+    title = "mean over the seeds that both have, and 95%; points where shares differ"
     return [
-        Column(f"minus {against}", True, "mean over the seeds that both have, and 95%"),
+        Column(f"minus {against}", True, title),
         Column("effect", True, "Cohen's d of the paired differences"),
-        Column("p", True, "paired t test, adjusted for all tests of this task"),
+        Column("p adj.", True, "paired t test, adjusted for all tests of this task"),
     ]
 
 
@@ -40,10 +41,11 @@ def _difference(found: Result, metric: str) -> str:
     test = found.test
     assert test is not None
     times = 100 if is_share(metric) else 1
-    text = f"{times * test.difference:+.3g}"
+    signed = "+.1f" if is_share(metric) else "+.3g"
+    text = f"{times * test.difference:{signed}}"
     if test.low is None or test.high is None:
         return text
-    return f"{text} ({times * test.low:+.3g} to {times * test.high:+.3g})"
+    return f"{text} ({times * test.low:{signed}} to {times * test.high:{signed}})"
 
 
 def _p(value: float | None) -> str:

@@ -22,12 +22,14 @@ class View:
       variants: best first within a task, tasks in the order of their first run.
       damaged: runs that could not be read.
       comparison: statistics that were made before, or None.
+      trained: how many runs there were; the comparison may have chosen among them.
     """
 
     title: str
     variants: tuple[Variant, ...]
     damaged: tuple[Damaged, ...]
     comparison: Comparison | None = None
+    trained: int = 0
 
     @cached_property
     def runs(self) -> list[RunRecord]:
@@ -81,11 +83,12 @@ def make_view(
     names: Names | None = None,
 ) -> View:
     """Groups runs into variants and ranks them; see `write_report`."""
+    trained = len(records)
     if comparison is not None:
         # Of several learning rates the comparison has chosen one; the page shows it.
         records = [run for run in records if run.name in comparison.runs] or records
     variants = tuple(group_runs(records, names))
-    found = View(title, variants, tuple(damaged), comparison)
+    found = View(title, variants, tuple(damaged), comparison, trained)
     ranked = [each for task in found.tasks for each in found.ranked(task)]
     return replace(found, variants=tuple(ranked))
 

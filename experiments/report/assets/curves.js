@@ -42,7 +42,7 @@ function runCurve(index, metric, over, weight) {
 }
 
 // Mean and band at each x that at least one seed has.
-function summary(curves, kind) {
+function summary(curves, kind, share) {
   const at = new Map();
   curves.forEach((curve) => {
     for (const [x, value] of curve) {
@@ -50,17 +50,19 @@ function summary(curves, kind) {
       if (Number.isFinite(value)) at.get(x).push(value);
     }
   });
-  return [...at.entries()].sort((a, b) => a[0] - b[0]).map(([x, values]) => point(x, values, kind));
+  return [...at.entries()].sort((a, b) => a[0] - b[0]).map(([x, values]) => point(x, values, kind, share));
 }
 
-function point(x, values, kind) {
+// Beyond 0 and 1 a share has no interval.
+function point(x, values, kind, share) {
   const n = values.length;
   const mean = n ? values.reduce((a, b) => a + b, 0) / n : NaN;
   if (n < 2) return { x, mean, low: NaN, high: NaN, n };
   if (kind === "range") return { x, mean, low: Math.min(...values), high: Math.max(...values), n };
   const variance = values.reduce((a, b) => a + (b - mean) ** 2, 0) / (n - 1);
   const half = DATA.quantiles[Math.min(n, DATA.quantiles.length - 1)] * Math.sqrt(variance / n);
-  return { x, mean, low: mean - half, high: mean + half, n };
+  const [low, high] = share ? [Math.max(0, mean - half), Math.min(1, mean + half)] : [mean - half, mean + half];
+  return { x, mean, low, high, n };
 }
 
 function seconds(curves) {
@@ -73,7 +75,7 @@ function series(variant, settings) {
   const metric = DATA.curves.metrics[settings.metric];
   let curves = variant.runs.map((i) => runCurve(i, metric, settings.over, settings.smooth));
   if (settings.over === "seconds") curves = seconds(curves);
-  return { variant, curves, points: summary(curves, settings.band) };
+  return { variant, curves, points: summary(curves, settings.band, metric.share) };
 }
 
 function settingsNow() {
@@ -99,7 +101,7 @@ function drawCurves(host, task) {
   const logY = settings.logY && ys.some((y) => y > 0);
   const made = frame(host, {
     x: { domain: span(xs, { log: settings.logX, pad: 0.01 }), log: settings.logX, title: settings.over },
-    y: { domain: span(ys, { log: logY, all: settings.all }), log: logY, title: titled(metric.name, metric.unit), share: metric.share },
+    y: { domain: within(span(ys, { log: logY, all: settings.all }), metric.share && !logY), log: logY, title: titled(metric.name, metric.unit), share: metric.share },
     height: host.clientWidth > 700 ? 400 : 300,
     label: `${metric.name} over ${settings.over}, ${found.length} variants`,
   });

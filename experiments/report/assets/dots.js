@@ -12,8 +12,7 @@ function drawDots(host, task) {
   const row = narrow ? TALL : ROW;
   const left = narrow ? 14 : Math.min(280, host.clientWidth * 0.3);
   const values = rows.flatMap((each) => [...each.values, each.low, each.high, each.mean]);
-  let domain = span(values.filter((x) => x !== null), { pad: 0.06 });
-  if (about.share) domain = [Math.max(domain[0], -0.02), Math.min(domain[1], 1.02)];
+  const domain = within(span(values.filter((x) => x !== null), { pad: 0.06 }), about.share);
   const height = MARGIN.top + MARGIN.bottom + row * rows.length;
   const made = frame(host, {
     x: { domain, title: titled(about.name, about.unit), share: about.share },

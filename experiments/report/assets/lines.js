@@ -13,7 +13,7 @@ function drawLines(host, place) {
   const log = about.x[0] > 0 && about.x[about.x.length - 1] / about.x[0] >= 8;
   const made = frame(host, {
     x: { domain: span(about.x, { log, pad: 0.03 }), log, title: about.axis },
-    y: { domain: span(ys), title: titled(about.name, about.unit), share: about.share },
+    y: { domain: within(span(ys), about.share), title: titled(about.name, about.unit), share: about.share },
     label: `${about.name} over ${about.axis}`,
   });
   for (const each of found) made.area.append(...marks(each, made, "interval"));

@@ -50,3 +50,8 @@ function span(values, { log = false, all = true, pad = 0.05 } = {}) {
   const more = pad * (log ? Math.log10(high / low) : high - low);
   return log ? [low / 10 ** more, high * 10 ** more] : [low - more, high + more];
 }
+
+// A share ends at 0 and at 1, with room for a dot on the edge.
+function within([low, high], share) {
+  return share ? [Math.max(low, -0.03), Math.min(high, 1.03)] : [low, high];
+}

@@ -12,7 +12,7 @@ function drawScatter(host, task) {
   const ys = rows.flatMap((each) => [each.mean, each.low, each.high]).filter((y) => y !== null);
   const made = frame(host, {
     x: { domain: span(rows.map((each) => each.cost), { log, pad: 0.12 }), log, title: cost.label },
-    y: { domain: span(ys, { pad: 0.1 }), title: titled(about.name, about.unit), share: about.share },
+    y: { domain: within(span(ys, { pad: 0.1 }), about.share), title: titled(about.name, about.unit), share: about.share },
     height: 340,
     label: `${about.name} against ${cost.label}`,
   });
@@ -39,10 +39,16 @@ function scatterMark(each, { across, up, box }, taken, share) {
   const dot = shape("circle", { cx: x, cy: y, r: 6, class: `dot ${c}` });
   dot.append(shape("title", {}, `${each.label}: ${figure(each.mean, share)} at ${short(each.cost)}`));
   const text = cut(each.label, 28);
-  const onLeft = x + 10 + text.length * 6.6 > box.right;
-  const label = { x: onLeft ? x - 10 - text.length * 6.6 : x + 10, y: y + 4, width: text.length * 6.6 };
-  const clash = taken.some((other) => Math.abs(other.y - label.y) < 13 && other.x < label.x + label.width && label.x < other.x + other.width);
-  if (clash) return [...whisker, dot];
+  const label = labelAt(x, y + 4, text.length * 6.6, box, taken);
+  if (!label) return [...whisker, dot];
   taken.push(label);
-  return [...whisker, dot, words(onLeft ? x - 10 : x + 10, y + 4, onLeft ? "end" : "start", text)];
+  return [...whisker, dot, words(label.x + (label.left ? label.width : 0), label.y, label.left ? "end" : "start", text)];
+}
+
+// Where a label is free, to the right of its dot or to the left; null if nowhere.
+function labelAt(x, y, width, box, taken) {
+  const places = [{ x: x + 10, y, width, left: false }, { x: x - 10 - width, y, width, left: true }];
+  const free = ({ x: start, y: line }) => start > box.left && start + width < box.right
+    && !taken.some((other) => Math.abs(other.y - line) < 13 && other.x < start + width && start < other.x + other.width);
+  return places.find(free) || null;
 }
