@@ -28,18 +28,19 @@ function reader(host, made, found, metric) {
     tip.style.left = side ? "" : `${x + 14}px`;
     tip.style.right = side ? `${made.width - x + 14}px` : "";
   };
-  host.onpointermove = (event) => {
+  host.onpointermove = host.onpointerdown = (event) => {
     const box = made.svg.getBoundingClientRect();
     show(nearest(xs, made.across.invert(((event.clientX - box.left) / box.width) * made.width)));
   };
-  host.onpointerleave = hide;
+  host.onpointerleave = (event) => event.pointerType === "mouse" && hide(); // a finger leaves what it tapped
   host.onblur = hide;
   host.onkeydown = (event) => {
-    const move = { ArrowLeft: -1, ArrowRight: 1, Home: -xs.length, End: xs.length }[event.key];
     if (event.key === "Escape") hide();
-    if (!move) return;
+    const last = xs.length - 1;
+    const to = { ArrowLeft: at < 0 ? last : at - 1, ArrowRight: at + 1, Home: 0, End: last }[event.key];
+    if (to === undefined) return;
     event.preventDefault();
-    show(at < 0 ? (move > 0 ? 0 : xs.length - 1) : at + move);
+    show(to);
   };
 }
 
@@ -67,9 +68,10 @@ function tipLines(x, rows, metric) {
     const swatch = element("span", { class: `swatch ${row.colour}`, "aria-hidden": "true" });
     const name = element("bdi");
     name.textContent = row.label;
-    const half = Number.isFinite(row.low) ? ` ± ${figure((row.high - row.low) / 2, metric.share)}` : "";
+    const ends = [row.low, row.high].map((end) => figure(end, metric.share));
+    const spread = Number.isFinite(row.low) ? ` ${ends.join(" to ")}` : "";
     const value = element("b", {}, figure(row.value, metric.share));
-    return element("div", {}, swatch, name, " ", value, half);
+    return element("div", {}, swatch, name, " ", value, element("small", {}, spread));
   });
   return [element("div", { class: "tip-head" }, `${find("over").value} ${short(x)}`), ...lines];
 }

@@ -5,8 +5,6 @@ import hashlib
 import io
 import json
 import re
-import shutil
-import subprocess
 import zlib
 
 import numpy as np
@@ -19,6 +17,8 @@ from experiments.inspect.page import page, strongest, write_page
 from experiments.inspect.scores import head_scores
 from experiments.inspect.terminal import show
 from experiments.inspect.view import Inspection, Layer, Lens, visible
+from tests.experiments.report.browser import ABSENT, browser
+from tests.experiments.report.driver import driven
 
 MARKUP = '</script><script>alert(1)</script><img src=x onerror="alert(2)">'
 WORDS = ("a", "b", " ", "c", "\n", "a", "b", MARKUP)
@@ -122,21 +122,84 @@ def test_a_page_that_no_mail_takes_is_refused(seen, tmp_path, monkeypatch):
     assert not (tmp_path / "page.html").exists()
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium here")
-def test_a_browser_draws_it_without_an_error_or_a_request(seen, tmp_path):
+@pytest.fixture
+def opened(seen, tmp_path):
     write_page(seen, tmp_path / "page.html")
-    command = [
-        *("chromium", "--headless=new", "--no-sandbox", "--disable-gpu"),
-        *("--enable-logging=stderr", "--virtual-time-budget=3000", "--dump-dom"),
-        f"--user-data-dir={tmp_path / 'profile'}",
-        (tmp_path / "page.html").as_uri(),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
-    assert 'data-ready="yes"' in done.stdout
-    assert "CONSOLE" not in done.stderr
-    assert done.stdout.count('data-head="') == 9
-    assert "Token 7, “&lt;/script&gt;" in done.stdout
-    assert "<img" not in done.stdout
+    with driven(tmp_path) as found:
+        found.open(tmp_path / "page.html", "document.documentElement.dataset.ready")
+        yield found
+        assert found.complaints == []
+        assert found.requests == []
+
+
+@pytest.mark.skipif(browser() is None, reason=ABSENT)
+def test_a_browser_shows_what_pointer_finger_and_keys_ask_for(seen, opened):
+    assert opened.value("document.querySelectorAll('[data-head]').length") == 9
+    assert opened.value("document.querySelectorAll('img').length") == 0
+    who = "Token 7, “</script>"
+    assert opened.text("#who").startswith(who)
+    reads_tokens(opened, who)
+    reads_weights(opened, seen.heads()[5])
+    changes_heads(opened, seen)
+    turns(opened)
+
+
+def reads_tokens(opened, pinned):
+    """Hovering shows and forgets, a click or a key stays."""
+    chip = ".strip button:nth-child({})".format
+    opened.hover(chip(7))
+    assert opened.text("#who") == "Token 6, “b”, in head decoder.10.2"
+    assert opened.text("#attends .share") == "␣ 2 · 1.00"
+    opened.hover("h1")
+    assert opened.text("#who").startswith(pinned)
+    opened.click(chip(6))
+    opened.hover("h1")
+    assert opened.text("#who").startswith("Token 5")
+    for key, token in (("ArrowRight", 6), ("ArrowLeft", 5), ("End", 7), ("Home", 0)):
+        opened.press(key)
+        assert opened.text("#who").startswith(f"Token {token}")
+    opened.tap(chip(6))
+    assert opened.text("#who").startswith("Token 5, “a”")
+
+
+def reads_weights(opened, head):
+    """The number beside the map is the weight below the pointer."""
+    left, top, size = opened.value("[frame.left, frame.top, frame.size]")
+    wide, high = opened.value("[$('map').clientWidth, $('map').clientHeight]")
+    across, down = (left + 2.5 * size) / wide, (top + 6.5 * size) / high
+    opened.hover("#map", across, down)
+    assert opened.text("#cell") == f"“b” (6) → “␣” (2): {head.weights[6, 2]:.2f}"
+    assert opened.text("#who").startswith("Token 6")
+    opened.hover("h1")
+    assert opened.text("#cell") == ""
+    opened.tap("#map", across, down)
+    opened.hover("h1")
+    assert opened.text("#who").startswith("Token 6")
+
+
+def changes_heads(opened, seen):
+    """A card enlarges its head, and scores order the cards."""
+    opened.click("[data-head='1']")
+    assert opened.text("#head-name").startswith("Head decoder.0.1")
+    assert opened.value("document.querySelector('[data-head=\"1\"]').ariaPressed")
+    order = "[...document.querySelectorAll('[data-head]')].map((x) => +x.dataset.head)"
+    assert opened.value(order) == list(range(9))
+    pick = "$('sort').value = '{}'; $('sort').dispatchEvent(new Event('change'))"
+    names = [head.name for head in seen.heads()]
+    for score in ("entropy", "induction"):
+        opened.value(pick.format(score))
+        found = [names[number] for number in opened.value(order)]
+        assert found == [head.name for head in seen.heads(score)]
+
+
+def turns(opened):
+    """The lens follows a click; the button changes the colours."""
+    opened.click("#lens-map", 0.05)
+    assert opened.text("#lens-where").startswith("After token 0, “a”")
+    colour = "getComputedStyle(document.body).backgroundColor"
+    before = opened.value(colour)
+    opened.click("#theme")
+    assert opened.value(colour) != before
 
 
 def test_the_picture_is_a_picture(seen, tmp_path):

@@ -12,6 +12,8 @@ from experiments.errors import UserError
 from experiments.records import read_runs
 from experiments.report import write_report
 from experiments.report.html import data, tag
+from experiments.report.sentences import beside, headline
+from experiments.report.view import make_view
 from tests.experiments.made import make_run
 from tests.experiments.report.browser import ABSENT, browser, open_page
 
@@ -65,6 +67,28 @@ def test_the_answer_comes_first_with_its_interval(made, read):
     assert "95% interval" in said
     assert "their intervals do not meet" in said
     assert made[1] == made[0].stat().st_size < 1e6
+
+
+def test_equal_figures_share_the_headline_and_the_cheapest_is_told(tmp_path):
+    windows = {"causal & window(back=3)": 2.0, "causal & window(back=7)": 1.0}
+    paths = []
+    for mask, floor in {"causal": 1.0, **windows}.items():
+        state = {"cost/state_bytes_per_token": 100.0 * len(mask)}
+        for seed in range(2):
+            settings = (f"model.mask={mask}", f"seed={seed}")
+            paths.append(
+                make_run(tmp_path / "runs", *settings, floor=floor, more=state)
+            )
+    records, _ = read_runs(paths)
+    ranked = make_view(records, title="").ranked(make_view(records, title="").tasks[0])
+    said = Reader("".join(map(str, headline(ranked, "val/loss")))).words
+    assert "".join(said).startswith(
+        "mask=causal and mask=causal & window(back=7) share"
+    )
+    said = "".join(Reader("".join(map(str, beside(ranked, "val/loss")))).words)
+    assert said.startswith("Next is mask=causal & window(back=3) with 2.0")
+    assert "mask=causal takes 0.26 × the state bytes per token." in said
+    assert "cheapest" not in said  # the best one is
 
 
 def test_a_damaged_run_is_named(made, read):
