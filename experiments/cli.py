@@ -10,6 +10,7 @@ import typer
 from typer.main import get_command
 
 from experiments.commands import (
+    bench,
     compare,
     configs,
     doctor,
@@ -41,6 +42,7 @@ VERBS = {
     "plot": (plot.plot, "attn plot tiny_lm --out loss.png"),
     "inspect": (inspect.inspect, "attn inspect tiny_lm --prompt 'def main('"),
     "walkthrough": (learn.walkthrough, 'attn walkthrough "the cat sat on the mat"'),
+    "bench": (bench.bench, "attn bench attention --rivals torch"),
     "explain": (explain.explain, 'attn explain "causal & window(back=128)"'),
     "list": (listing.listing, "attn list masks"),
     "doctor": (doctor.doctor, "attn doctor"),

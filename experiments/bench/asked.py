@@ -1,0 +1,114 @@
+"""From the words of a command line to cases."""
+
+import re
+from dataclasses import dataclass, replace
+
+from experiments.bench.cases import Case, Goal, of_suite
+from experiments.bench.rivals import CONTENDERS
+from experiments.bench.work import AttentionWork, LayerWork
+from experiments.config import did_you_mean
+from experiments.errors import UserError
+
+FORM = re.compile(r"[1-9][0-9]{0,7}(x[1-9][0-9]{0,7}){3}")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What `attn bench` was asked for; None and empty mean the table's own.
+
+    Args:
+      suite: attention, layer, step or compile.
+      only: part of the labels.
+      everything: cases that are not brief, too.
+      spec, shape, backend: of one attention case instead of the table's.
+      rivals: names with commas between.
+    """
+
+    suite: str
+    only: str = ""
+    everything: bool = False
+    spec: str | None = None
+    shape: str | None = None
+    backend: str = "auto"
+    rivals: str | None = None
+
+
+def chosen(asked: Asked) -> list[Case]:
+    """The cases to measure.
+
+    Raises:
+      UserError: an unknown word, or no case is left.
+    """
+    if asked.suite not in CONTENDERS:
+        hint = did_you_mean(asked.suite, [*CONTENDERS, "list", "diff"])
+        raise UserError(f"attn bench: there is no suite {asked.suite[:40]!r}. {hint}")
+    everything = asked.everything or bool(asked.only)
+    cases = of_suite(asked.suite, everything=everything)
+    if asked.spec is not None or asked.shape is not None:
+        cases = own(asked)
+    if asked.rivals is not None:
+        goals = named(asked)
+        cases = [replace(each, goals=wished(each, goals)) for each in cases]
+    if asked.backend != "auto" and asked.suite == "attention":
+        cases = [
+            replace(each, work=replace(each.work, backend=asked.backend))
+            for each in cases
+        ]
+    found = [each for each in cases if asked.only in each.work.label]
+    if not found:
+        raise UserError(
+            f"attn bench: no case of {asked.suite} contains {asked.only[:60]!r};"
+            " see `attn bench list`."
+        )
+    return found
+
+
+def named(asked: Asked) -> list[str]:
+    """The rivals by name.
+
+    Raises:
+      UserError: there is none of that name.
+    """
+    names = [each.strip() for each in (asked.rivals or "").split(",") if each.strip()]
+    known = [name for name in CONTENDERS[asked.suite] if name != "ours"]
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise UserError(
+                f"attn bench: {asked.suite} has no rival {name[:40]!r}. {hint}"
+            )
+    return names
+
+
+def wished(case: Case, names: list[str]) -> tuple[Goal, ...]:
+    """The goals of some rivals; one without a goal in the table has none."""
+    known = {each.rival: each for each in case.goals}
+    return tuple(known.get(name, Goal(name)) for name in names)
+
+
+def own(asked: Asked) -> list[Case]:
+    """Forward, and forward + backward, of a spec and a shape.
+
+    Raises:
+      UserError: the suite has neither, or the shape cannot be read.
+    """
+    if asked.suite not in ("attention", "layer"):
+        raise UserError(
+            f"attn bench: --spec and --shape are of attention and layer, not"
+            f" {asked.suite}; say `attn bench attention`."
+        )
+    shape = asked.shape or "4x512x8x64"
+    if FORM.fullmatch(shape) is None:
+        raise UserError(
+            "attn bench: --shape expected 4 whole numbers such as 1x1024x8x64, got"
+            f" {shape[:60]!a}."
+        )
+    batch, length, heads, width = map(int, shape.split("x"))
+    if asked.suite == "layer":
+        work = LayerWork(batch, length, heads, heads * width)
+        rivals = [name for name in CONTENDERS["layer"] if name != "ours"]
+    else:
+        work = AttentionWork(asked.spec or "causal", batch, length, heads, width)
+        rivals = ["jax.nn", "torch"]
+    goals = tuple(map(Goal, rivals))
+    return [Case(replace(work, backward=back), goals) for back in (False, True)]

@@ -1,0 +1,124 @@
+"""The cases: a row is some work, its rivals, and how much faster we want to be.
+
+A goal is a rival's time over ours. `attn bench SUITE` measures the cases marked
+`brief`, and `--all` all of them.
+"""
+
+from dataclasses import dataclass
+
+from experiments.bench.work import AttentionWork, StepWork, Work
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A rival to be measured beside ours.
+
+    Args:
+      rival: its name in `experiments.bench.rivals`.
+      goal: its time over ours that we want to reach; None asks for nothing.
+      stretch: what would be better still.
+    """
+
+    rival: str
+    goal: float | None = None
+    stretch: float | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row.
+
+    Args:
+      work: what is computed.
+      goals: who else computes it.
+      brief: part of a run without `--all`.
+    """
+
+    work: Work
+    goals: tuple[Goal, ...]
+    brief: bool = False
+
+    @property
+    def suite(self) -> str:
+        """Which group of cases it belongs to."""
+        return self.work.suite
+
+
+FOUR = [(4, 256, 8), (4, 512, 8), (1, 2048, 8), (1, 4096, 4)]  # B, T, N; H is 64
+SMALL = [(12, 64, 4), (8, 128, 8)]
+CAPPED = "softcap(50) >> alibi, causal"
+
+
+def _attention(spec: str, shape: tuple[int, int, int], **more) -> AttentionWork:
+    batch, length, heads = shape
+    return AttentionWork(spec, batch, length, heads, **more)
+
+
+def _causal(shape: tuple[int, int, int], *, brief: bool) -> list[Case]:
+    """Forward, and forward + backward, of a plain causal call."""
+    long = shape[1] >= 512
+    forward = [Goal("jax.nn", 3.0, 4.0) if long else Goal("jax.nn")]
+    both = [Goal("jax.nn", 2.5, 4.0) if long else Goal("jax.nn")]
+    forward += [Goal("torch", 0.85, 1.0), Goal("flex")]
+    both += [Goal("torch", 0.95, 1.25), Goal("flex")]
+    return [
+        Case(_attention("causal", shape), tuple(forward), brief),
+        Case(_attention("causal", shape, backward=True), tuple(both), brief),
+    ]
+
+
+def _small(shape: tuple[int, int, int], *, brief: bool) -> list[Case]:
+    return [
+        Case(
+            _attention("causal", shape, backward=backward),
+            (Goal("jax.nn", 1.0, 1.3), Goal("torch")),
+            brief,
+        )
+        for backward in (False, True)
+    ]
+
+
+ATTENTION = [
+    *(case for shape in FOUR for case in _causal(shape, brief=shape[1] in (512, 2048))),
+    *(
+        Case(_attention("everything", shape), (Goal("jax.nn", 1.5, 2.0), Goal("torch")))
+        for shape in FOUR[1:]
+    ),
+    Case(
+        _attention("causal & window(back=255)", FOUR[3], backward=True),
+        (Goal("torch", 4.0, 8.0), Goal("jax.nn")),
+        brief=True,
+    ),
+    Case(
+        _attention("causal & segments", FOUR[3], backward=True, documents=8),
+        (Goal("torch", 3.0, 6.0), Goal("jax.nn")),
+        brief=True,
+    ),
+    Case(_attention(CAPPED, FOUR[2]), (Goal("plain jnp", 2.5, 4.0),)),
+    Case(
+        _attention(CAPPED, FOUR[2], backward=True),
+        (Goal("plain jnp", 2.5, 4.0),),
+        brief=True,
+    ),
+    *(case for shape in SMALL for case in _small(shape, brief=shape[1] == 64)),
+]
+STEP = [
+    Case(
+        StepWork(),
+        (Goal("torch", 1.2, 1.5), Goal("torch.compile", 1.05, 1.3)),
+        brief=True,
+    ),
+    Case(
+        StepWork(layers=6, heads=6, width=192, context=256, batch=8),
+        (Goal("torch"), Goal("torch.compile", 1.0, 1.3)),
+        brief=True,
+    ),
+]
+CASES = [*ATTENTION, *STEP]
+
+
+def of_suite(suite: str, *, everything: bool = False) -> list[Case]:
+    """The rows of a suite."""
+    return [
+        each for each in CASES if each.suite == suite and (each.brief or everything)
+    ]

@@ -1,0 +1,158 @@
+"""A jitted function taken apart: stages, bytes, operations, and what looks wrong."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest import mock
+
+import jax
+
+from attn.backends import dispatch
+from attn.backends.explain import explain
+from experiments.bench import hlo
+from experiments.recompiles import Compilations
+
+LARGE = 1 << 16  # bytes; a smaller constant is a table of the function's own
+MISSING = 0.5  # of the declared FLOPs; fewer means that work was removed
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is known of a compiled function before it runs.
+
+    Args:
+      trace_seconds, lower_seconds, compile_seconds: of the three stages.
+      argument_bytes, output_bytes, temporary_bytes, alias_bytes: as XLA plans them;
+        aliased outputs overwrite donated arguments.
+      flops: as we declare them, or None.
+      xla_flops: as XLA counts them: a loop's body once, a library call's not at all.
+      operations: of the optimized program, see `experiments.bench.hlo.counted`.
+      calls: targets of custom calls.
+      backends: of the attention inside: the table of `attn.explain` for each call.
+      cache_hits, cache_misses: of the persistent compilation cache.
+      notes: what makes a timing worthless: work removed, constants folded.
+    """
+
+    trace_seconds: float
+    lower_seconds: float
+    compile_seconds: float
+    argument_bytes: int
+    output_bytes: int
+    temporary_bytes: int
+    alias_bytes: int
+    flops: float | None
+    xla_flops: float | None
+    operations: dict[str, int]
+    calls: list[str]
+    backends: list[str] = field(default_factory=list)
+    cache_hits: int = 0
+    cache_misses: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def bytes(self) -> int:
+        """Arguments, outputs and temporaries together."""
+        whole = self.argument_bytes + self.output_bytes + self.temporary_bytes
+        return whole - self.alias_bytes
+
+
+def dissect(
+    function: Callable, args: tuple, *, flops: float | None = None
+) -> tuple[Program, str]:
+    """Traces, lowers and compiles a jitted function, and reads what came out.
+
+    Calling the function afterwards does not compile again.
+
+    Args:
+      function: jitted.
+      args: of the call.
+      flops: what the mathematics costs, for comparison with XLA's count.
+
+    Returns:
+      The facts, and the optimized program as text.
+    """
+    with Compilations() as seen, observed() as backends:
+        times = [time.perf_counter()]
+        traced = function.trace(*args)
+        times.append(time.perf_counter())
+        lowered = traced.lower()
+        times.append(time.perf_counter())
+        compiled = lowered.compile()
+        times.append(time.perf_counter())
+    text = compiled.as_text() or ""
+    memory = compiled.memory_analysis()
+    counted = (compiled.cost_analysis() or {}).get("flops")
+    operations = hlo.counted(text)
+    trace, lower, build = (b - a for a, b in itertools.pairwise(times))
+    program = Program(
+        trace,
+        lower,
+        build,
+        memory.argument_size_in_bytes,
+        memory.output_size_in_bytes,
+        memory.temp_size_in_bytes,
+        memory.alias_size_in_bytes,
+        flops,
+        counted,
+        operations,
+        hlo.called(text),
+        list(dict.fromkeys(backends)),
+        seen.hits,
+        seen.misses,
+        notes(text, args, operations, flops, counted),
+    )
+    return program, text
+
+
+def notes(
+    text: str,
+    args: tuple,
+    operations: dict[str, int],
+    flops: float | None,
+    counted: float | None,
+) -> list[str]:
+    """What makes a timing of a program worthless, in words."""
+    said = []
+    given = len(jax.tree.leaves(args))
+    if (read := hlo.parameters(text)) < given:
+        said.append(
+            f"{given - read} of {given} argument arrays are not read: their work was"
+            " removed"
+        )
+    if operations["constants"] > LARGE:
+        said.append(
+            f"{operations['constants']:,} bytes of constants are in the program: pass"
+            " arrays as arguments, or they are computed with while compiling"
+        )
+    whole = not operations["loops"] and not operations["custom calls"]
+    if flops and counted is not None and whole and counted < MISSING * flops:
+        said.append(
+            f"XLA counts {counted:.3g} FLOPs of the {flops:.3g} declared: work whose"
+            " result nobody reads was removed"
+        )
+    return said
+
+
+@contextmanager
+def observed() -> Iterator[list[str]]:
+    """Notes which backend runs each attention that is traced inside, and why.
+
+    An attention of the same sizes that was traced before in this process is not traced
+    again; `jax.clear_caches()` forgets it.
+    """
+    seen: list[str] = []
+    choose = dispatch.choose
+
+    def noting(spec: Any, shapes: Any, **options: Any) -> str:
+        name = choose(spec, shapes, **options)
+        if shapes.batch * shapes.heads > 1 or not seen:
+            asked = {k: x for k, x in options.items() if k in ("probes", "platform")}
+            table = str(explain(spec, shapes, **asked))
+            seen.append(table if name in table else f"{table}\n  asked for: {name}")
+        return name
+
+    with mock.patch.object(dispatch, "choose", noting):
+        yield seen

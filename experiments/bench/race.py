@@ -1,0 +1,193 @@
+"""Contenders take turns: fresh processes, alternating order, ours against itself."""
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.bench.contender import Refused
+from experiments.bench.pipe import Worker
+from experiments.bench.rivals import CONTENDERS
+from experiments.bench.work import Work
+
+OURS, CONTROL = "ours", "ours again"
+REST = 0.25  # seconds for the spinning threads of the last one to sleep
+AGREE = {"float32": 1e-4, "float64": 1e-9, "bfloat16": 2e-2, "float16": 5e-3}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How a race is run.
+
+    Args:
+      rounds: turns of each.
+      burst: seconds of a turn.
+      threads: of each process; None is all cores.
+      allocator: whether all keep freed memory, as the runner does.
+      control: whether ours takes part twice.
+    """
+
+    rounds: int = 5
+    burst: float = 0.4
+    threads: int | None = None
+    allocator: bool = True
+    control: bool = True
+
+
+@dataclass
+class Result:
+    """What a contender did.
+
+    Args:
+      name: of the contender.
+      refused: why it did not run, or None.
+      rounds: seconds of each piece of work, round by round.
+      error: RMS distance of its outputs to ours over the RMS of ours; None for ours.
+      facts: what its process told.
+    """
+
+    name: str
+    refused: str | None = None
+    rounds: list[list[float]] = field(default_factory=list)
+    error: float | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def race(
+    work: Work,
+    rivals: Sequence[str],
+    rules: Rules,
+    *,
+    targets: dict[str, str] | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> dict[str, Result]:
+    """Times a piece of work by ours and by rivals.
+
+    Args:
+      work: what is computed.
+      rivals: names; one that cannot run is in the result with its reason.
+      rules: rounds and the rest.
+      targets: name -> `module:function`, over the table of the suite.
+      tell: hears what is being done.
+
+    Raises:
+      Refused: ours cannot.
+    """
+    table = {**CONTENDERS.get(work.suite, {}), **(targets or {})}
+    names = [OURS, *([CONTROL] if rules.control else []), *rivals]
+    table[CONTROL] = table[OURS]
+    with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
+        field = Field(work, rules, Path(folder), stack, tell)
+        for name in names:
+            field.enter(name, table.get(name))
+        field.turns()
+        return field.results
+
+
+class Field:
+    """The contenders of one race."""
+
+    def __init__(
+        self,
+        work: Work,
+        rules: Rules,
+        folder: Path,
+        stack: ExitStack,
+        tell: Callable[[str], None],
+    ):
+        self.work, self.rules, self.folder = work, rules, folder
+        self.stack, self.tell = stack, tell
+        self.workers: dict[str, Worker] = {}
+        self.results: dict[str, Result] = {}
+        self.expected: list[np.ndarray] = []
+
+    def enter(self, name: str, target: str | None) -> None:
+        """Starts a process and compares its outputs; a refusal is a result, too.
+
+        Raises:
+          Refused: it is ours that refuses.
+        """
+        self.tell(f"{self.work.label}: {name} starts")
+        result = self.results[name] = Result(name)
+        try:
+            if target is None:
+                raise Refused(f"there is no contender {name!r} for {self.work.suite}")
+            worker = self.start(target, given=name != OURS)
+            result.facts = worker.answer()
+            result.error = self.check(name, worker)
+        except Refused as error:
+            result.refused = str(error)
+            if name == OURS:
+                raise
+            return
+        self.workers[name] = worker
+
+    def start(self, target: str, *, given: bool) -> Worker:
+        """A process with the arrays that ours has given."""
+        return self.stack.enter_context(
+            Worker(
+                target,
+                work=self.work.to_json(),
+                threads=self.rules.threads,
+                allocator=self.rules.allocator,
+                given=str(self.folder / "given.npz") if given else None,
+            )
+        )
+
+    def check(self, name: str, worker: Worker) -> float | None:
+        """How far its outputs are from ours.
+
+        Raises:
+          Refused: they differ, so that a time would mean nothing.
+        """
+        path = self.folder / "outputs.npz"
+        kept = self.folder / ("given.npz" if name == OURS else "unused.npz")
+        worker.ask(do="check", path=str(path), given=str(kept))
+        with np.load(path) as file:
+            found = [file[key] for key in file.files]
+        if name == OURS:
+            self.expected = found
+            return None
+        error = distance(self.expected, found)
+        bound = AGREE[getattr(self.work, "dtype", "float32")]
+        if not error <= bound:
+            raise Refused(f"its result differs from ours by {error:.1e} of its size")
+        return error
+
+    def turns(self) -> None:
+        """Every round all take a turn, in one order and then in the other."""
+        for number in range(self.rules.rounds):
+            names = [name for name in self.workers if not self.results[name].refused]
+            for name in names if number % 2 == 0 else reversed(names):
+                self.turn(name, number)
+
+    def turn(self, name: str, number: int) -> None:
+        """A burst of one contender."""
+        result = self.results[name]
+        self.tell(f"{self.work.label}: round {number + 1}, {name}")
+        time.sleep(REST)
+        try:
+            said = self.workers[name].ask(do="run", seconds=self.rules.burst)
+        except Refused as error:
+            result.refused = str(error)
+            return
+        units = result.facts.get("units", 1)
+        result.rounds.append([seconds / units for seconds in said["times"]])
+        for key in ("faults", "cpu"):
+            result.facts.setdefault(key, []).append(said[key] / units)
+
+
+def distance(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> float:
+    """The largest relative RMS difference of paired arrays; infinite for other shapes."""
+    if [x.shape for x in ours] != [x.shape for x in theirs]:
+        return float("inf")
+    gaps = [
+        float(np.sqrt(np.mean((a - b) ** 2)) / (np.sqrt(np.mean(a**2)) or 1.0))
+        for a, b in zip(ours, theirs, strict=True)
+    ]
+    return max(gaps)

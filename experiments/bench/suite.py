@@ -1,0 +1,114 @@
+"""A run of cases: each measured, noted and written before the next begins."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from experiments.bench import record as records
+from experiments.bench.cases import Case, Goal
+from experiments.bench.contender import Refused
+from experiments.bench.race import CONTROL, OURS, REST, Result, Rules, race
+from experiments.bench.record import Measured, Record, Row
+from experiments.bench.statistics import ratio, summary
+
+START = {"attention": 6.0, "layer": 5.0, "step": 12.0, "compile": 8.0}  # seconds
+
+
+def estimate(cases: Sequence[Case], rules: Rules) -> float:
+    """Seconds that cases will take: processes that start, and turns."""
+    return sum(_estimate(case, rules) for case in cases)
+
+
+def _estimate(case: Case, rules: Rules) -> float:
+    contenders = 1 + rules.control + len(case.goals)
+    turns = rules.rounds * (REST + 1.5 * rules.burst)
+    return contenders * (START.get(case.suite, 6.0) + turns)
+
+
+def run(
+    cases: Sequence[Case],
+    rules: Rules,
+    record: Record,
+    path: Path,
+    *,
+    tell: Callable[[str], None] = lambda _: None,
+    done: Callable[[Measured, float], None] = lambda *_: None,
+) -> None:
+    """Measures cases; what is measured is on disk, whatever comes then.
+
+    Args:
+      cases: in order.
+      rules: of every race.
+      record: gets them.
+      path: of the record's file.
+      tell: hears what is being done.
+      done: hears of each case, and how many seconds are left.
+    """
+    record.planned = len(cases)
+    began = time.monotonic()
+    whole = estimate(cases, rules)
+    for number, case in enumerate(cases, 1):
+        record.cases.append(measure(case, rules, tell))
+        record.write(path)
+        # What is done tells how fast this machine is; the rest follows the estimate.
+        part = estimate(cases[:number], rules) / whole
+        left = (time.monotonic() - began) * (1 - part) / part
+        done(record.cases[-1], left)
+
+
+def measure(case: Case, rules: Rules, tell: Callable[[str], None]) -> Measured:
+    """One case as it goes into the record."""
+    before, began = records.load_average(), time.monotonic()
+    rivals = [goal.rival for goal in case.goals]
+    try:
+        found = race(case.work, rivals, rules, tell=tell)
+    except Refused as error:
+        found = {OURS: Result(OURS, refused=str(error))}
+    rows = [row(each, found, case.goals) for each in found.values()]
+    control = next((each.ratio for each in rows if each.name == CONTROL), None)
+    return Measured(
+        case.work.label,
+        case.work.to_json(),
+        rows,
+        (before, records.load_average()),
+        None if control is None else control.verdict == "level",
+        time.monotonic() - began,
+    )
+
+
+def row(result: Result, found: dict[str, Result], goals: Sequence[Goal]) -> Row:
+    """A contender beside ours."""
+    goal = next((each for each in goals if each.rival == result.name), None)
+    ours = found[OURS]
+    if not result.rounds or result.refused:
+        return Row(result.name, result.refused or "no turn", facts=result.facts)
+    compared = None
+    if result.name != OURS:
+        compared = ratio(ours.rounds[: len(result.rounds)], result.rounds)
+    wish = goal or Goal(result.name)
+    return Row(
+        name=result.name,
+        rounds=result.rounds,
+        time=summary(result.rounds),
+        ratio=compared,
+        goal=wish.goal,
+        stretch=wish.stretch,
+        reached="" if compared is None else reached(compared.value, wish),
+        error=result.error,
+        facts=result.facts,
+    )
+
+
+def reached(value: float, wish: Goal) -> str:
+    """missed, met or stretch; nothing without a goal."""
+    if wish.goal is None:
+        return ""
+    if value < wish.goal:
+        return "missed"
+    return "stretch" if wish.stretch is not None and value >= wish.stretch else "met"
+
+
+def new(suite: str, rules: Rules) -> Record:
+    """A record with nothing measured."""
+    return Record(suite, records.about(), asdict(rules))

@@ -1,0 +1,106 @@
+"""A run as lines for a terminal."""
+
+from collections.abc import Iterator
+
+from experiments.bench.race import CONTROL, OURS
+from experiments.bench.record import Measured, Record, Row
+
+HEAD = f"{'':16}{'time':>10} {'mad':>7} {'ratio':>7} {'95% interval':>14} {'goal':>6} {'floor':>6} {'temp':>8}"  # noqa: E501
+
+
+def lines(record: Record) -> Iterator[str]:
+    """The whole run."""
+    for case in record.cases:
+        yield from case_lines(case)
+    yield from verdict(record)
+
+
+def case_lines(case: Measured) -> Iterator[str]:
+    """A case: its label, then a line for each contender."""
+    low, high = case.load
+    yield f"\n{case.label}  (load {low:.1f} to {high:.1f})"
+    yield HEAD
+    for row in case.rows:
+        yield row_line(row)
+    if case.level is False:
+        yield "  INVALID: ours against itself is not level; the machine was not quiet."
+    for note in notes(case):
+        yield f"  {note}"
+
+
+def row_line(row: Row) -> str:
+    """A contender."""
+    if row.time is None:
+        return f"  {row.name:14} not run: {row.refused}"
+    ratio = span = goal = ""
+    if row.ratio is not None:
+        ratio = f"{row.ratio.value:.2f} x"
+        span = f"{row.ratio.low:.2f} to {row.ratio.high:.2f}"
+    if row.goal is not None:
+        goal = f"{row.goal:g}"
+    return (
+        f"  {row.name:14}{milliseconds(row.time.median):>10}"
+        f" {milliseconds(row.time.mad):>7} {ratio:>7} {span:>14} {goal:>6}"
+        f" {share(row):>6} {temporary(row):>8}  {said(row)}"
+    ).rstrip()
+
+
+def said(row: Row) -> str:
+    """The last word on a contender."""
+    if row.name == CONTROL or row.ratio is None:
+        return "" if row.ratio is None else row.ratio.verdict
+    words = {"faster": "we are faster", "slower": "we are slower", "level": "level"}
+    return f"{words[row.ratio.verdict]}{', ' if row.reached else ''}{row.reached}"
+
+
+def milliseconds(seconds: float) -> str:
+    """`12.3 ms`, or microseconds where they are few."""
+    if seconds < 1e-3:
+        return f"{1e6 * seconds:.1f} us"
+    return f"{1e3 * seconds:.2f} ms" if seconds < 10 else f"{seconds:.1f} s"
+
+
+def share(row: Row) -> str:
+    """How near it comes to what the machine can do."""
+    if row.floor is None or row.time is None:
+        return ""
+    return f"{row.floor / row.time.median:.0%}"
+
+
+def temporary(row: Row) -> str:
+    """Temporary bytes of its program."""
+    program = row.facts.get("program")
+    return size(program["temporary_bytes"]) if program else ""
+
+
+def size(count: float) -> str:
+    """Bytes as a reader says them."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+
+
+def notes(case: Measured) -> Iterator[str]:
+    """What else a reader must know: removed work, kernels."""
+    for row in case.rows:
+        program = row.facts.get("program") or {}
+        for note in program.get("notes", ()):
+            yield f"{row.name}: {note}."
+        if row.name == OURS and program.get("backends"):
+            runs = [x for x in program["backends"][0].splitlines() if "  runs" in x]
+            yield f"ours: {' '.join(runs[0].split()) if runs else 'a named backend'}"
+        if kernel := row.facts.get("kernel"):
+            yield f"{row.name}: {kernel}"
+
+
+def verdict(record: Record) -> Iterator[str]:
+    """The last lines: goals, and whether the run counts."""
+    rows = [row for case in record.cases for row in case.rows if row.reached]
+    if rows:
+        met = sum(row.reached != "missed" for row in rows)
+        best = sum(row.reached == "stretch" for row in rows)
+        yield f"\n{met} of {len(rows)} goals met, {best} of them at their stretch."
+    for each in record.invalid:
+        yield f"INVALID: {each}."

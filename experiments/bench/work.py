@@ -1,0 +1,196 @@
+"""What is computed: sizes and the seeded data of every contender, without JAX."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+BACKWARD = 2.5  # FLOPs of a backward pass of attention over those of its forward pass
+
+
+@dataclass(frozen=True)
+class Work:
+    """A piece of work; its fields are all that a process needs to know."""
+
+    suite: ClassVar[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for `read`."""
+        return {"suite": self.suite, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class AttentionWork(Work):
+    """One attention call: query, key, value [B, T, N, H] to [B, T, N, H].
+
+    Args:
+      spec: notation.
+      batch: B.
+      length: T, and S.
+      heads: N, and K.
+      width: H, and E.
+      backward: gradients of query, key and value, too.
+      documents: as many packed documents of equal length; the spec has `segments`.
+      dtype: of the inputs.
+      backend: as `attn.attend_heads` takes it.
+    """
+
+    suite: ClassVar[str] = "attention"
+    spec: str = "causal"
+    batch: int = 4
+    length: int = 512
+    heads: int = 8
+    width: int = 64
+    backward: bool = False
+    documents: int = 0
+    dtype: str = "float32"
+    backend: str = "auto"
+
+    @property
+    def label(self) -> str:
+        """A line for tables."""
+        shape = f"{self.batch}x{self.length}x{self.heads}x{self.width}"
+        said = [self.spec, shape, "fwd+bwd" if self.backward else "fwd"]
+        said += [self.dtype] if self.dtype != "float32" else []
+        said += [self.backend] if self.backend != "auto" else []
+        return " ".join(said)
+
+    def arrays(self) -> list[np.ndarray]:
+        """Query, key, value and the cotangent of the output, float32."""
+        shape = (self.batch, self.length, self.heads, self.width)
+        return normal(4, shape)
+
+    def segments(self) -> np.ndarray:
+        """[T] the document of each token; zeros where there is one."""
+        return np.arange(self.length) * max(1, self.documents) // self.length
+
+
+@dataclass(frozen=True)
+class LayerWork(Work):
+    """A layer of causal self-attention, its four linear maps included: [B, T, D].
+
+    Args:
+      batch: B.
+      length: T.
+      heads: N.
+      width: D, of the model.
+      backward: gradients of the input and all weights, too.
+    """
+
+    suite: ClassVar[str] = "layer"
+    batch: int = 8
+    length: int = 256
+    heads: int = 6
+    width: int = 192
+    backward: bool = True
+
+    @property
+    def label(self) -> str:
+        """A line for tables."""
+        shape = f"{self.batch}x{self.length}x{self.heads}x{self.width // self.heads}"
+        return f"causal layer {shape} {'fwd+bwd' if self.backward else 'fwd'}"
+
+    def arrays(self) -> list[np.ndarray]:
+        """The input and the cotangent of the output."""
+        return normal(2, (self.batch, self.length, self.width))
+
+    def weights(self) -> list[np.ndarray]:
+        """Kernels [D, D] of query, key, value and output."""
+        drawn = normal(4, (self.width, self.width), seed=1)
+        return [each / np.sqrt(self.width, dtype=np.float32) for each in drawn]
+
+
+@dataclass(frozen=True)
+class StepWork(Work):
+    """A training step of a character model with the recipe of `configs/nanogpt_cpu`.
+
+    Args:
+      layers: L.
+      heads: N.
+      width: D.
+      context: T.
+      batch: B.
+      options: more overrides of the config, which only ours takes.
+    """
+
+    suite: ClassVar[str] = "step"
+    layers: int = 4
+    heads: int = 4
+    width: int = 128
+    context: int = 64
+    batch: int = 12
+    options: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """A line for tables."""
+        sizes = f"{self.layers} layers {self.heads} heads width {self.width}"
+        return " ".join([f"{sizes}, {self.batch}x{self.context}", *self.options])
+
+    def overrides(self) -> list[str]:
+        """The config's values, apart from the text."""
+        return [
+            f"model.layers={self.layers}",
+            f"model.heads={self.heads}",
+            f"model.width={self.width}",
+            f"data.context={self.context}",
+            f"data.batch={self.batch}",
+            *self.options,
+        ]
+
+
+@dataclass(frozen=True)
+class CompileWork(Work):
+    """Compiling the training step of a model, from nothing.
+
+    Args:
+      layers: L.
+      options: overrides of the config.
+    """
+
+    suite: ClassVar[str] = "compile"
+    layers: int = 4
+    options: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """A line for tables."""
+        return " ".join([f"train step of {self.layers} layers", *self.options])
+
+
+@dataclass(frozen=True)
+class CeilingWork(Work):
+    """What the machine can do at most, of one kind.
+
+    Args:
+      kind: matmul, batched, copy, exp or dispatch.
+    """
+
+    suite: ClassVar[str] = "ceiling"
+    kind: str = "matmul"
+
+    @property
+    def label(self) -> str:
+        """A line for tables."""
+        return self.kind
+
+
+KINDS = {
+    kind.suite: kind
+    for kind in (AttentionWork, LayerWork, StepWork, CompileWork, CeilingWork)
+}
+
+
+def read(fields: dict[str, Any]) -> Any:
+    """The work that `to_json` wrote."""
+    fields = dict(fields)
+    kind = KINDS[fields.pop("suite")]
+    return kind(
+        **{k: tuple(x) if isinstance(x, list) else x for k, x in fields.items()}
+    )
+
+
+def normal(count: int, shape: tuple[int, ...], seed: int = 0) -> list[np.ndarray]:
+    """Standard normal arrays, float32: zeros and ones are faster than life."""
+    random = np.random.default_rng(seed)
+    return [random.standard_normal(shape, np.float32) for _ in range(count)]

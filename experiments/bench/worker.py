@@ -1,0 +1,161 @@
+"""A process that holds one contender and does what it is told, a JSON line each.
+
+    python -m experiments.bench.worker '{"target": "module:function", "work": {...}}'
+
+It answers on its standard output with one line for each; whatever libraries print goes
+to standard error.
+"""
+
+import gc
+import importlib
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from experiments import process
+from experiments.bench.contender import Contender, Refused
+from experiments.bench.work import read
+from experiments.errors import UserError
+
+LEAST = 3  # calls of a burst, however long one takes
+
+
+def main() -> None:
+    """Prepares the contender, then answers until its input ends."""
+    order = json.loads(sys.argv[1])
+    channel = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    try:
+        contender, facts = prepare(order)
+    except Exception as error:
+        answer(channel, {"refused": reason(error)})
+        return
+    answer(channel, facts)
+    for line in sys.stdin:
+        wanted = json.loads(line)
+        try:
+            answer(channel, VERBS[wanted.pop("do")](contender, **wanted))
+        except Exception as error:
+            answer(channel, {"refused": reason(error)})
+
+
+def answer(channel: TextIO, said: dict[str, Any]) -> None:
+    """Writes one line."""
+    channel.write(json.dumps(said) + "\n")
+
+
+def reason(error: Exception) -> str:
+    """One line for the table."""
+    text = " ".join(str(error).split())[:300]
+    if isinstance(error, (UserError, Refused)):
+        return text
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed; pip install 'attn[rivals]'"
+    return f"{type(error).__name__}: {text}"
+
+
+def prepare(order: dict[str, Any]) -> tuple[Contender, dict[str, Any]]:
+    """The contender after its first call, and what is known of it.
+
+    All of a run have the same threads and, if the run asks for it, an allocator that
+    keeps freed memory, whatever library they use.
+    """
+    settle(order.get("threads"), order.get("allocator", True))
+    before = peak()
+    module, _, name = order["target"].partition(":")
+    start = time.perf_counter()
+    function = getattr(importlib.import_module(module), name)
+    given = order.get("given")
+    arrays = dict(np.load(given)) if given else {}
+    contender = function(read(order["work"]), arrays)
+    called = time.perf_counter()
+    contender.call()
+    facts = {
+        "start_seconds": called - start,
+        "first_call_seconds": time.perf_counter() - called,
+        "peak_bytes": peak(),
+        "peak_before_bytes": before,
+        "units": contender.units,
+        "can_profile": contender.profile is not None,
+        **contender.facts,
+    }
+    return contender, facts
+
+
+def settle(threads: int | None, allocator: bool) -> None:
+    """Threads by affinity, which every library reads, and the allocator."""
+    if threads and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    if allocator:
+        process.keep_memory()
+
+
+def peak() -> int:
+    """The most bytes that this process has had in memory."""
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size * (1 if sys.platform == "darwin" else 1024)
+
+
+def check(contender: Contender, path: str, given: str) -> dict[str, Any]:
+    """Writes the outputs that must agree, and what others need for the same work."""
+    np.savez(path, *[np.asarray(each) for each in contender.outputs()])
+    np.savez(given, **dict(contender.given()))
+    return {}
+
+
+def run(contender: Contender, seconds: float, least: int = LEAST) -> dict[str, Any]:
+    """Times calls for a while, after one that warms up.
+
+    Returns:
+      `times`, seconds of each call, `faults` minor page faults and `cpu` seconds of
+      the processor, both of a call.
+    """
+    contender.call()
+    gc.collect()
+    gc.disable()
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    times = samples(contender.call, seconds, least)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    gc.enable()
+    used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    faults = after.ru_minflt - before.ru_minflt
+    return {
+        "times": times,
+        "faults": faults / len(times),
+        "cpu": used / len(times),
+    }
+
+
+def samples(call: Callable[[], Any], seconds: float, least: int) -> list[float]:
+    """Seconds of each call until the time is over."""
+    times: list[float] = []
+    deadline = time.perf_counter() + seconds
+    while time.perf_counter() < deadline or len(times) < least:
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def profile(contender: Contender, folder: str) -> dict[str, Any]:
+    """Writes a trace and returns its table."""
+    if contender.profile is None:
+        raise Refused("this contender writes no trace.")
+    return {"text": contender.profile(Path(folder))}
+
+
+VERBS: dict[str, Callable[..., dict[str, Any]]] = {
+    "check": check,
+    "run": run,
+    "profile": profile,
+}
+
+if __name__ == "__main__":
+    main()
