@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-COMPUTATION = re.compile(r"^(?:ENTRY )?%?([\w.-]+) [^=]*\{\s*$")
+COMPUTATION = re.compile(r"^(?:ENTRY )?%?([\w.-]+) .*\{\s*$")
 INSTRUCTION = re.compile(r"^\s+(?:ROOT )?%?([\w.-]+) = (.*)$")
 OPCODE = re.compile(r"(?:^|\s)([a-z][a-z0-9-]*)\(")
 SHAPE = re.compile(r"\b([a-z]+[0-9]*(?:e[0-9]+m[0-9]+\w*)?)\[([0-9,]*)\]")
 CALLS = re.compile(r"\bfusion\(.*\bcalls=%?([\w.-]+)")
-APPLIES = re.compile(r"\bto_apply=%?([\w.-]+)")
 CALLED = re.compile(r'custom_call_target="([^"]+)"')
 BITS = re.compile(r"[0-9]+")
 
@@ -65,7 +64,7 @@ def counted(program: str) -> dict[str, int]:
     counts = {
         name: sum(opcodes[opcode] for opcode in kinds) for name, kinds in KINDS.items()
     }
-    inner = set(CALLS.findall(program)) | set(APPLIES.findall(program))
+    inner = set(CALLS.findall(program))
     written = (
         each.bytes
         for each in found

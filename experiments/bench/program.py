@@ -60,7 +60,11 @@ class Program:
 
 
 def dissect(
-    function: Callable, args: tuple, *, flops: float | None = None
+    function: Callable,
+    args: tuple,
+    *,
+    flops: float | None = None,
+    reads_all: bool = True,
 ) -> tuple[Program, str]:
     """Traces, lowers and compiles a jitted function, and reads what came out.
 
@@ -70,6 +74,7 @@ def dissect(
       function: jitted.
       args: of the call.
       flops: what the mathematics costs, for comparison with XLA's count.
+      reads_all: whether an argument that is not read is worth a note.
 
     Returns:
       The facts, and the optimized program as text.
@@ -102,7 +107,7 @@ def dissect(
         list(dict.fromkeys(backends)),
         seen.hits,
         seen.misses,
-        notes(text, args, operations, flops, counted),
+        notes(text, args if reads_all else (), operations, flops, counted),
     )
     return program, text
 

@@ -183,7 +183,7 @@ class Field:
 
 
 def distance(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> float:
-    """The largest relative RMS difference of paired arrays; infinite for other shapes."""
+    """The largest relative RMS difference of a pair; infinite for other shapes."""
     if [x.shape for x in ours] != [x.shape for x in theirs]:
         return float("inf")
     gaps = [

@@ -7,6 +7,7 @@ import numpy as np
 
 RESAMPLES = 4000
 CONFIDENCE = 0.95
+WIDEST = 0.25  # interval of ours against itself; a wider one says nothing of others
 LEVEL = 0.02  # nearer to 1 than this is no difference: a process differs so from itself
 
 
@@ -79,6 +80,11 @@ def ratio(
     low, high = (float(x) for x in np.percentile(ratios, [tail, 100 - tail]))
     value = float(np.median(b) / np.median(a))
     return Ratio(value, low, high, verdict(value, low, high, level))
+
+
+def is_level(control: Ratio) -> bool:
+    """Whether ours against itself came out level, and narrowly enough to tell."""
+    return control.verdict == "level" and control.high - control.low < WIDEST
 
 
 def verdict(value: float, low: float, high: float, level: float = LEVEL) -> str:

@@ -10,7 +10,7 @@ from experiments.bench.cases import Case, Goal
 from experiments.bench.contender import Refused
 from experiments.bench.race import CONTROL, OURS, REST, Result, Rules, race
 from experiments.bench.record import Measured, Record, Row
-from experiments.bench.statistics import ratio, summary
+from experiments.bench.statistics import is_level, ratio, summary
 
 START = {"attention": 6.0, "layer": 5.0, "step": 12.0, "compile": 8.0}  # seconds
 
@@ -72,7 +72,7 @@ def measure(case: Case, rules: Rules, tell: Callable[[str], None]) -> Measured:
         case.work.to_json(),
         rows,
         (before, records.load_average()),
-        None if control is None else control.verdict == "level",
+        None if control is None else is_level(control),
         time.monotonic() - began,
     )
 

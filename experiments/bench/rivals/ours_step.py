@@ -16,6 +16,7 @@ from experiments.config import load
 STEPS = 8  # of a timed call: `attn train` takes as many as fit into a second
 CHECKED = 5  # steps whose losses must agree
 RECIPE = "nanogpt_cpu"
+COLD = "process.compilation_cache=false"  # what compiling takes is measured, too
 
 
 def step(work: StepWork, given: Arrays) -> Contender:
@@ -34,4 +35,4 @@ def configured(overrides: list[str]) -> Any:
     """The recipe on seeded random text of 65 symbols, which needs no download."""
     path = Path(tempfile.mkdtemp(prefix="attn-bench-")) / "text.txt"
     path.write_text("".join(np.array(list(TEXT))[symbols()]), encoding="utf-8")
-    return load(find_config(RECIPE), [f"data.path={path}", *overrides])
+    return load(find_config(RECIPE), [f"data.path={path}", COLD, *overrides])

@@ -41,7 +41,9 @@ def running(config: Config, *, steps: int, checked: int) -> Contender:
     flops = TRAINING * setup.costs["cost/flops_per_token"] * config.data.batch
     trainer, fresh = Running(setup), Running(setup)
     args = (trainer.state, setup.inputs, np.int32(steps))
-    program, text = dissect(setup.train_call, args, flops=flops * config.data.length)
+    program, text = dissect(
+        setup.train_call, args, flops=flops * config.data.length, reads_all=False
+    )
 
     def call() -> np.ndarray:
         return trainer.take(steps)
