@@ -64,10 +64,32 @@ def linear(
     # One plain matrix product: with more axes XLA:CPU transposes the wider operand of
     # the kernel's gradient and computes what made it again, element by element.
     rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    rows, kernel = apart_in_cache(rows, kernel)
     output = jnp.matmul(rows, kernel, preferred_element_type=accumulate)
     if bias is not None:
         output = output + along_last(bias, output)
     return output.astype(x.dtype).reshape(*x.shape[:-1], kernel.shape[-1])
+
+
+def apart_in_cache(rows: Array, kernel: Array) -> tuple[Array, Array]:
+    """Widens rows whose width would make a column fall on few lines of a cache.
+
+    The kernel's gradient reads `rows` by columns. Where neighbours in a column are a
+    multiple of 2,048 bytes apart, a CPU's first cache has 2 places for all of them:
+    the gradient of [768, 512] takes 970 us, that of [768, 528] 630. Zeros add nothing.
+
+    Args:
+      rows: [R, D].
+      kernel: [D, F].
+
+    Returns:
+      Both with D wider by a few zeros, or as they are where that does not help.
+    """
+    stride = rows.shape[1] * rows.dtype.itemsize
+    if jax.default_backend() != "cpu" or stride == 0 or stride % 2048:
+        return rows, kernel
+    more = 64 // rows.dtype.itemsize  # one cache line
+    return jnp.pad(rows, ((0, 0), (0, more))), jnp.pad(kernel, ((0, more), (0, 0)))
 
 
 def split_heads(x: Array, heads: int) -> Array:
@@ -136,9 +158,26 @@ def along_last(vector: Array, like: Array) -> Array:
     return vector.astype(like.dtype).reshape((1,) * (like.ndim - 1) + (-1,))
 
 
+@jax.custom_jvp
 def gelu(x: Array) -> Array:
     """Gaussian error linear unit, exact. Hendrycks, Gimpel 2016, arXiv 1606.08415."""
-    return jax.nn.gelu(x, approximate=False)
+    wide = widen(x)
+    return (wide * _normal_cdf(wide)).astype(x.dtype)
+
+
+@gelu.defjvp
+def _gelu_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    # Both from one error function; backward then remembers the slope and nothing else.
+    (x,), (tangent,) = primals, tangents
+    wide = widen(x)
+    below = _normal_cdf(wide)
+    slope = below + wide * jnp.exp(-0.5 * wide * wide) * (2 * math.pi) ** -0.5
+    return (wide * below).astype(x.dtype), slope.astype(x.dtype) * tangent
+
+
+def _normal_cdf(x: Array) -> Array:
+    """How likely a standard normal draw is to be smaller than x."""
+    return 0.5 * (1.0 + jax.lax.erf(x * 0.5**0.5))
 
 
 def relu(x: Array) -> Array:

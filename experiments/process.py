@@ -16,7 +16,7 @@ from pathlib import Path
 
 from experiments.errors import UserError
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # glibc's malloc.h
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _IMPORTED = time.monotonic()
 _made: dict[str, object] = {}
 KEEP_MAPPED = 1 << 30  # bytes; above any temporary arena of a step on a CPU
@@ -84,6 +84,10 @@ def start_jax(settings: Settings) -> None:
             jax.config.update("jax_num_cpu_devices", settings.simulated_devices)
         if settings.platform is not None:
             jax.config.update("jax_platforms", settings.platform)
+        if settings.allocator:
+            # On the main thread, whose memory grows without end: that of any other is
+            # made of pieces of 64 MB, and a larger arena is mapped anew at every call.
+            jax.config.update("jax_cpu_enable_async_dispatch", False)
         jax.devices()
     except RuntimeError as error:
         raise ProcessError(_why(settings, str(error))) from None
@@ -125,8 +129,6 @@ def keep_memory() -> str:
         return "no mallopt here"
     done = mallopt(M_MMAP_THRESHOLD, KEEP_MAPPED)
     done = mallopt(M_TRIM_THRESHOLD, KEEP_TRIMMED) and done
-    # A thread's own arena maps every block above 64 MB anew; the main one keeps them.
-    done = mallopt(M_ARENA_MAX, 1) and done
     return "keeps freed memory" if done else "mallopt refused"
 
 

@@ -120,3 +120,24 @@ def test_dropout_keeps_its_rate_and_its_mean():
     np.testing.assert_allclose(dropped.max(), 1 / 0.7, rtol=1e-6)
     assert functional.dropout(x, 0.3, None) is x
     assert functional.dropout(x, 0.0, jax.random.key(0)) is x
+
+
+@pytest.mark.parametrize("inputs", [512, 1024])
+def test_linear_widened_for_the_cache_is_the_same_product(inputs):
+    rows, kernel = RNG.standard_normal((6, inputs)), RNG.standard_normal((inputs, 3))
+    calls = (functional.linear, lambda x, kernel: x @ kernel)
+    ours, plain = (jax.vjp(call, f32(rows), f32(kernel)) for call in calls)
+    np.testing.assert_allclose(ours[0], rows @ kernel, rtol=1e-4, atol=1e-4)
+    for got, expected in zip(
+        *(pull(ours[0]) for _, pull in (ours, plain)), strict=True
+    ):
+        assert got.shape == expected.shape
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_gelu_has_a_second_derivative():
+    # d2/dx2 x Phi(x) = (2 - x^2) phi(x), with the normal density phi.
+    x = np.linspace(-3, 3, 13)
+    second = jax.vmap(jax.grad(jax.grad(functional.gelu)))(f32(x))
+    density = np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
+    np.testing.assert_allclose(second, (2 - x**2) * density, atol=1e-6)
