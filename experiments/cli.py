@@ -93,6 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = [each for each in words if each != "--debug"] or ["--help"]
     # `--optim.lr=1` is an override that habit gave dashes; no option has a dot.
     words = [each[2:] if DASHED.match(each) else each for each in words]
+    if words[0] in ("train", "resume"):
+        words = train.with_profile(words)
     try:
         check_verb(words[0])
         code = get_command(app).main(words, prog_name="attn", standalone_mode=False)

@@ -15,6 +15,7 @@ from experiments.progress import Screen, duration, printable
 from experiments.run import Run
 from experiments.setup import Setup
 from experiments.signals import Stop
+from experiments.steady import Steady
 
 SHOWN_LINES = 8  # of a sample; the file has all of it
 
@@ -43,6 +44,7 @@ class Events:
             "maps": self.maps,
         }
         self.sink: Callable[[int, dict[str, float]], None] | None = None
+        self.steady = Steady(screen.line, self.note)
         self.mapper: Mapper | None = None  # made when first needed
 
     def work_off(self, course: Course) -> None:
@@ -55,7 +57,9 @@ class Events:
             name = course.due[0]
             if name != "log" and self.stop.requested:
                 return
-            if not self.kinds[name](course):
+            with self.steady.during(name, course.step):
+                is_done = self.kinds[name](course)
+            if not is_done:
                 return
             course.due.pop(0)
             course.saved = None  # what a checkpoint of this step holds is out of date
@@ -71,7 +75,11 @@ class Events:
         self.screen.log(course.step, row["train/loss"])
         if pace is not None:
             speed = round(per_step / pace, 1)
-            timing = {"step_ms": round(1e3 * pace, 3), "tokens_per_second": speed}
+            timing = {
+                "step_ms": round(1e3 * pace, 3),
+                "tokens_per_second": speed,
+                "recompiles": self.steady.count,
+            }
             self.note("log", course.step, timing)
         return True
 

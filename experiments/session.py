@@ -33,6 +33,7 @@ def work(
     at: Path | None = None,
     fresh: bool = False,
     quiet: bool = False,
+    profile: int | None = None,
 ) -> int:
     """Trains what a config says, from the start or from the last checkpoint.
 
@@ -42,6 +43,7 @@ def work(
       at: the run directory, if it is not where the config's name says.
       fresh: removes an earlier run of this config first.
       quiet: prints the end only.
+      profile: of how many steps to make one; None makes none.
 
     Returns:
       The exit code.
@@ -53,7 +55,7 @@ def work(
             return 0
         was_new = run.status == "new"
         try:
-            return _train(run, stop, quiet)
+            return _train(run, stop, quiet, profile)
         except Exception as error:
             if is_users(error) and was_new and run.is_untouched:
                 run.discard()
@@ -63,7 +65,7 @@ def work(
             raise
 
 
-def _train(run: Run, stop: signals.Stop, quiet: bool) -> int:
+def _train(run: Run, stop: signals.Stop, quiet: bool, profile: int | None) -> int:
     config = run.config
     process.prepare(settings(config))
     process.start_jax(settings(config))
@@ -83,7 +85,7 @@ def _train(run: Run, stop: signals.Stop, quiet: bool) -> int:
         # Now, not when the first sample is due, which can be hours from here.
         check_prompt(config, task.vocabulary, None)
     run.start_session(process=process.made(), data=task.describe())
-    code = train(config, run, task, stop=stop, quiet=quiet)
+    code = train(config, run, task, stop=stop, quiet=quiet, profile=profile)
     run.amend_session(compilation_cache=cache.counts())
     return code
 

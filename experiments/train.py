@@ -2,23 +2,27 @@
 
 import time
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from experiments.arrays import CheckpointError, NotFinite, digest
+from experiments import telling
+from experiments.arrays import CheckpointError, NotFinite
 from experiments.checkpoint import Store
 from experiments.config import Config
 from experiments.course import Course, next_stop, saves_at
 from experiments.events import Diverged, Events
 from experiments.process import peak_bytes, seconds_since_start
-from experiments.progress import Screen, duration
+from experiments.progress import Screen
 from experiments.run import Run
 from experiments.setup import Setup, assemble
 from experiments.signals import STOPPED, Stop
 from experiments.sinks import opened
+from experiments.steady import Steady
 from experiments.step import METRICS
+from experiments.tracing import Tracer
 
 DONE, DIVERGED = 0, 3
 CALL_SECONDS = 1.0  # a longer call would keep signals and the bar waiting
@@ -31,6 +35,7 @@ def train(
     *,
     stop: Stop | None = None,
     quiet: bool = False,
+    profile: int | None = None,
 ) -> int:
     """Trains a run to its end, from the start or from its last checkpoint.
 
@@ -40,6 +45,7 @@ def train(
       task: what is learned.
       stop: asked between calls; None means that only the budget stops the run.
       quiet: shows the end only.
+      profile: of how many steps to make one; None makes none.
 
     Returns:
       The exit code: 0 done, 3 not finite, 75 stopped and resumable.
@@ -48,7 +54,9 @@ def train(
       UserError: what a user can mend, in one line.
     """
     stop = stop or Stop()
-    return Trainer(assemble(config, task), run, stop, Console(quiet=quiet)).work()
+    trainer = Trainer(assemble(config, task), run, stop, Console(quiet=quiet))
+    trainer.profile = profile
+    return trainer.work()
 
 
 class Trainer:
@@ -61,12 +69,15 @@ class Trainer:
       console: where it shows what it does.
     """
 
+    profile: int | None = None  # how many steps to make one of
+
     def __init__(self, setup: Setup, run: Run, stop: Stop, console: Console):
         self.setup, self.run, self.stop, self.console = setup, run, stop, console
         keep = setup.config.checkpoint
         self.store = Store(run.checkpoints, keep=keep.keep, best=keep.best)
         self.began = time.monotonic()
         self.has_moved = False
+        self.tracer: Tracer | None = None
         self.closing = ExitStack()  # what ends with the work, as sinks do
 
     def work(self) -> int:
@@ -82,7 +93,8 @@ class Trainer:
         kind, count = devices.flat[0].device_kind, devices.size
         parameters = self.setup.parameters
         self.run.describe(devices=count, device_kind=kind, parameters=parameters)
-        self.say_what()
+        said = telling.opening(self.setup, self.run, self.course.step)
+        self.console.print(said, soft_wrap=True, highlight=False)
         derived = self.setup.derived
         self.screen = Screen(
             self.console,
@@ -92,8 +104,28 @@ class Trainer:
         )
         self.events = Events(self.setup, self.run, self.stop, self.screen)
         self.stop.say = self.screen.line
+        self.listen()
         sinks = opened(self.run, self.setup.config.log.sinks, self.screen.line)
         self.events.sink = self.closing.enter_context(sinks)
+
+    def listen(self) -> None:
+        """For compilations, and for the time of operations if that is wanted."""
+        strict = self.setup.config.train.fail_on_recompile
+        steady = Steady(self.screen.line, self.events.note, strict=strict)
+        self.closing.enter_context(steady.seen)
+        self.steady = self.events.steady = steady
+        watched = steady.watch(self.setup)
+        self.train_call, self.events.setup = watched.train_call, watched
+        if self.profile is not None:
+            folder = self.run.path / "profile"
+            say = partial(self.console.print, soft_wrap=True, highlight=False)
+            self.tracer = Tracer(folder, self.profile, say, self.program)
+            self.closing.callback(self.tracer.close)
+
+    def program(self) -> str:
+        """The optimized HLO of the training call."""
+        call, inputs = self.setup.train_call, self.setup.inputs
+        return call.lower(self.setup.shapes, inputs, np.int32(1)).compile().as_text()
 
     def loop(self) -> int:
         """Does what is due, saves, takes steps; in turn."""
@@ -160,34 +192,21 @@ class Trainer:
         self.run.keep_metrics(course.rows)
         return course
 
-    def say_what(self) -> None:
-        """The first lines: what is trained, on what, where it lies."""
-        setup, devices = self.setup, self.setup.training.mesh.devices
-        derived, step = setup.derived, self.course.step
-        lines = [
-            setup.task.describe(),
-            f"{setup.parameters:,} parameters on {devices.size} x "
-            f"{devices.flat[0].device_kind}, {derived.steps:,} steps of "
-            f"{derived.tokens_per_step:,} tokens",
-            f"{self.run.path}" + (f", from step {step:,}" if step else ""),
-        ]
-        if setup.idle_devices:
-            lines.append(
-                f"{setup.idle_devices} devices are idle: {derived.microbatch} examples "
-                "do not divide evenly; make data.batch a multiple of the devices."
-            )
-        self.console.print("\n".join(lines), soft_wrap=True, highlight=False)
-
     def take_steps(self) -> None:
         """One compiled call, and what it found."""
         start = time.monotonic()
         if not self.has_moved:
             self.screen.phase("compiling")
-        self.course.state, metrics, done = self.setup.train_call(
-            self.course.state, self.setup.inputs, np.int32(self.call_length())
-        )
+        elif self.tracer is not None:
+            self.tracer.before()
+        with self.steady.during("train", self.course.step):
+            self.course.state, metrics, done = self.train_call(
+                self.course.state, self.setup.inputs, np.int32(self.call_length())
+            )
         rows = np.stack([np.asarray(metrics[name]) for name in METRICS], axis=1)
         self.took(rows[: int(done)], time.monotonic() - start)
+        if self.tracer is not None:
+            self.tracer.after(int(done), self.course.due)
 
     def took(self, rows: np.ndarray, seconds: float) -> None:
         """Notes the metrics [steps, 3] of a call and how long it lasted."""
@@ -248,53 +267,29 @@ class Trainer:
     def finish(self) -> int:
         """The result, and the last lines."""
         course, run = self.course, self.run
-        self.run.write_result(self.result("done"))
+        run.write_result(telling.result(course, self.setup))
         seconds = time.monotonic() - self.began
-        spent = {"seconds": round(seconds, 3), "peak_bytes": peak_bytes()}
+        spent = {
+            "seconds": round(seconds, 3),
+            "peak_bytes": peak_bytes(),
+            "recompiles": self.steady.count,
+        }
         self.events.note("done", course.step, spent)
         run.set_status("done")
-        best = f", best {course.best:.4f} at step {course.best_step:,}"
-        self.screen.line(
-            f"Done: {course.step:,} steps, validation loss "
-            f"{course.latest['val/loss']:.4f}{best}, in {duration(seconds)}.\n"
-            f"It lies in {run.path}. Next: attn sample {run.path.name}, "
-            f"attn eval {run.path.name}"
-        )
+        said = telling.done(course, run, seconds, self.steady.count)
+        self.screen.line(said)
         return DONE
-
-    def result(self, status: str) -> dict[str, Any]:
-        """The flat record of what was reached; no clocks, so that it compares."""
-        course = self.course
-        return {
-            "status": status,
-            "step": course.step,
-            "seed": self.setup.config.seed,
-            **course.latest,
-            "best/val_loss": course.best,
-            "best/step": course.best_step,
-            **self.setup.costs,
-            "data": self.setup.task.fingerprint,
-            "parameters": digest(course.state.params),
-        }
 
     def leave(self) -> int:
         """Says where it stopped and how to go on."""
         self.run.set_status("stopped")
-        self.screen.line(
-            f"{self.stop.reason}: stopped at step {self.course.step:,} of "
-            f"{self.setup.derived.steps:,}, saved. Go on with: "
-            f"attn resume {self.run.path.name}"
-        )
+        reason = str(self.stop.reason)
+        said = telling.stopped(self.course, self.setup, self.run, reason)
+        self.screen.line(said)
         return STOPPED
 
     def diverge(self, what: str) -> int:
         """Says that numbers are no longer finite; what was saved before stays."""
-        steps = self.store.steps()
-        where = f"step {steps[-1]:,}" if steps else "none yet"
         self.run.set_status("diverged", reason=what)
-        self.screen.line(
-            f"train: {what}; stopped. Last checkpoint: {where}. Lower optim.lr (now "
-            f"{self.setup.config.optim.lr:g}), lengthen optim.schedule.warmup, or set "
-            "optim.clip."
-        )
+        self.screen.line(telling.diverged(self.setup, self.store.steps(), what))
         return DIVERGED

@@ -9,6 +9,27 @@ from experiments.commands import complete
 from experiments.commands.find import find_run, split_arguments
 from experiments.commands.options import RUNS, Quiet, RunName, Runs, Settings
 
+PROFILED = 10  # steps, if not said
+Profile = Annotated[
+    int | None,
+    typer.Option(
+        "--profile",
+        metavar="[STEPS]",
+        help=f"Record {PROFILED} steps or so many, and print what took their time.",
+        min=1,
+        show_default=False,
+    ),
+]
+
+
+def with_profile(words: list[str]) -> list[str]:
+    """The words, `--profile` followed by a number; typer's options have one or none."""
+    found = []
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        bare = word == "--profile" and not after.lstrip("-").isdecimal()
+        found += [word, str(PROFILED)] if bare else [word]
+    return found
+
 
 def train(
     settings: Settings = None,
@@ -17,6 +38,7 @@ def train(
         bool, typer.Option("--fresh", help="Start over, removing the earlier run.")
     ] = False,
     quiet: Quiet = False,
+    profile: Profile = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and stop.")
     ] = False,
@@ -34,7 +56,7 @@ def train(
         return 0
     from experiments.session import work
 
-    return work(config, runs, fresh=fresh, quiet=quiet)
+    return work(config, runs, fresh=fresh, quiet=quiet, profile=profile)
 
 
 def resume(
@@ -50,20 +72,21 @@ def resume(
     ] = None,
     runs: Runs = RUNS,
     quiet: Quiet = False,
+    profile: Profile = None,
 ) -> int:
     """Continue a run from its last checkpoint, bit for bit."""
     changes = changes or []
     if name is not None and "=" in name:  # `attn resume train.budget=5min`
         name, changes = None, [name, *changes]
     path = find_run(name, runs)
-    return _continue(path, changes, quiet)
+    return _continue(path, changes, quiet, profile)
 
 
-def _continue(path: Path, changes: list[str], quiet: bool) -> int:
+def _continue(path: Path, changes: list[str], quiet: bool, profile: int | None) -> int:
     from experiments.config import load  # late, for start-up time
     from experiments.run import check_same
     from experiments.session import work
 
     config = load(path / "config.yaml", changes)
     check_same(path, config)
-    return work(config, path.parent, at=path, quiet=quiet)
+    return work(config, path.parent, at=path, quiet=quiet, profile=profile)

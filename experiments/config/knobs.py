@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from experiments.config.schema import Section
+from experiments.config.section import Section
 
 FEWEST = 1000  # examples; an eighth of fewer would be no validation set
 

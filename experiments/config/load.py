@@ -13,7 +13,8 @@ from experiments.config.layers import Layers
 from experiments.config.origin import Origins, Path
 from experiments.config.paths import fields, is_section, unknown_key, wrong_value
 from experiments.config.resolve import check
-from experiments.config.schema import Config, Section
+from experiments.config.schema import Config
+from experiments.config.section import Section
 
 MANY = ("sweep", "study")  # sections that describe many runs; see `config.many`
 MOST_FAULTS = 50  # nobody reads more, and finding nearest names takes time

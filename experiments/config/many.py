@@ -23,7 +23,8 @@ from experiments.config.layers import Layers
 from experiments.config.load import MOST_FAULTS, load, read_layers, validated
 from experiments.config.origin import Origin, Origins, Path, split
 from experiments.config.paths import fields, is_section, unknown_key, words_of
-from experiments.config.schema import Config, Section
+from experiments.config.schema import Config
+from experiments.config.section import Section
 from experiments.config.sweeps import Range, Study, Sweep
 
 SECTIONS = {"sweep": Sweep, "study": Study}

@@ -11,7 +11,8 @@ from experiments.config import names
 from experiments.config.errors import fold, nearest, show, strange_letters
 from experiments.config.fields import LARGEST, Says
 from experiments.config.origin import Path, dotted, split
-from experiments.config.schema import Config, Section
+from experiments.config.schema import Config
+from experiments.config.section import Section
 from experiments.config.source import plain_scalar
 
 YES_NO = {"yes": "true", "on": "true", "y": "true"}

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from experiments.config.durations import Duration
 from experiments.config.errors import Fault
@@ -55,6 +56,12 @@ class Derived:
     grid: int
 
 
+def cell_count(axes: dict[str, Any]) -> int:
+    """Cells of a grid, 0 without axes; an axis that is no list is refused elsewhere."""
+    lists = [values for values in axes.values() if isinstance(values, list)]
+    return math.prod(map(len, lists)) if lists else 0
+
+
 def resolve(config: Config) -> Derived:
     """The numbers that follow from a config that passed `check`."""
     model, data, schedule = config.model, config.data, config.optim.schedule
@@ -83,7 +90,7 @@ def resolve(config: Config) -> Derived:
         key_heads=model.key_heads or model.heads,
         hidden=model.hidden or 4 * model.width,
         source="file" if data.path else data.source,
-        grid=math.prod(map(len, config.eval.grid.values())) if config.eval.grid else 0,
+        grid=cell_count(config.eval.grid),
     )
 
 

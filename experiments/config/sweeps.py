@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from experiments.config.fields import Count, Name, Seed, Text, choice
-from experiments.config.schema import Section, says
+from experiments.config.section import Section, says
 
 MODES = {
     "grid": "every combination of the lists",

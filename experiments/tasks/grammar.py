@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from experiments.config.fields import Count, Positive, Seed
 from experiments.config.knobs import Knobs
-from experiments.config.schema import says
+from experiments.config.section import says
 from experiments.tasks.declaration import Declaration, Facts, letters
 from experiments.tasks.lazy import jax, jnp, np, task
 from experiments.tasks.slices import buckets

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from experiments.config.fields import Count, Fraction, Says
 from experiments.config.knobs import Knobs
-from experiments.config.schema import says
+from experiments.config.section import says
 from experiments.tasks.declaration import Declaration, Facts
 from experiments.tasks.lazy import jax, jnp, task
 from experiments.tasks.slices import buckets, spread

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from experiments.config.fields import Count, Fraction, Seed, choice
 from experiments.config.knobs import Knobs
-from experiments.config.schema import says
+from experiments.config.section import says
 from experiments.tasks.declaration import Declaration, Facts
 from experiments.tasks.lazy import generated, jax, jnp, np, task
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from experiments.config.fields import Count, Flag, Positive
 from experiments.config.knobs import Knobs
-from experiments.config.schema import says
+from experiments.config.section import says
 from experiments.tasks.declaration import Declaration, Facts
 from experiments.tasks.lazy import jax, jnp, task
 from experiments.tasks.slices import buckets, spread

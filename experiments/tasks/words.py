@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from experiments.config.fields import Count
 from experiments.config.knobs import Knobs
-from experiments.config.schema import says
+from experiments.config.section import says
 from experiments.tasks.declaration import Declaration, Facts, letters
 from experiments.tasks.lazy import jax, jnp, task
 from experiments.tasks.slices import buckets

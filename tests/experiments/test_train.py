@@ -5,12 +5,12 @@ import math
 from dataclasses import replace
 
 import jax
-import jax.monitoring
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 from rich.console import Console
 
+from experiments import train as loop
 from experiments.arrays import CheckpointError
 from experiments.checkpoint import Store
 from experiments.config import load
@@ -127,37 +127,54 @@ def test_a_run_stopped_again_and_again_writes_the_same_bytes(config, tmp_path):
     assert written(run) == written(whole)
 
 
-def test_nothing_is_compiled_after_the_first_of_each_kind(config, tmp_path):
-    compiled = []
-    jax.monitoring.register_event_duration_secs_listener(
-        lambda name, _, **__: compiled.append("backend_compile" in name)
+def clocks(run, event):
+    """The lines of perf.jsonl of an event."""
+    rows = map(json.loads, (run.path / "perf.jsonl").read_text().splitlines())
+    return [row for row in rows if row["event"] == event]
+
+
+def test_nothing_is_compiled_after_the_first_of_each_kind(config, tmp_path, capsys):
+    settings = config("sample.every=4steps", "eval.every=5steps", "log.every=1steps")
+    strict = settings.model_copy(
+        update={"train": settings.train.model_copy(update={"fail_on_recompile": True})}
     )
-    task = Task(6, 11)
-    settings = config("sample.every=4steps", "eval.every=5steps")
+    code, run = work(strict, tmp_path)
+    assert code == 0
+    assert {row["recompiles"] for row in clocks(run, "log")[1:]} == {0}
+    (done,) = clocks(run, "done")
+    assert done["recompiles"] == 0
+    assert "recompil" not in capsys.readouterr().out
 
-    class Watch(Stop):
-        """Counts compilations from the step at which each kind has happened once."""
 
-        before = None
+class Replace(Stop):
+    """Puts a seed of another kind into a run after some steps."""
 
-        @property
-        def requested(self) -> bool:
-            if self.before is None and trainer.course.step > 8:
-                self.before = sum(compiled)
-            return False
+    trainer: Trainer
 
+    @property
+    def requested(self) -> bool:
+        setup = self.trainer.setup
+        if self.trainer.course.step > 8:
+            inputs = replace(setup.inputs, seed=np.int32(0))
+            self.trainer.setup = replace(setup, inputs=inputs)
+        return False
+
+
+def test_a_step_that_compiles_again_is_told_with_its_cause(config, tmp_path, capsys):
+    settings, stop = config(), Replace()
     with Run.begin(settings, tmp_path) as run:
         run.start_session()
-        stop = Watch()
-        trainer = Trainer(assemble(settings, task), run, stop, Console(quiet=True))
-        assert trainer.work() == 0
-    jax.monitoring.clear_event_listeners()
-    assert stop.before is not None
-    assert stop.before > 0
-    assert sum(compiled) == stop.before
-    calls = trainer.setup
-    for call in (calls.train_call, calls.eval_call, calls.answer_call):
-        assert call._cache_size() == 1
+        made = loop.assemble(settings, Task(6, 11))
+        stop.trainer = Trainer(made, run, stop, Console(width=300))
+        assert stop.trainer.work() == 0
+    (found,) = clocks(run, "recompile")
+    assert found["recompiles"] == 1
+    assert "inputs.seed: " in found["cause"]
+    assert "dtype uint32 -> dtype int32" in found["cause"]
+    assert clocks(run, "log")[-1]["recompiles"] == 1
+    said = capsys.readouterr().out
+    assert found["cause"] in said
+    assert ", 1 recompilations." in said
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(config, tmp_path, capsys):
