@@ -89,6 +89,7 @@ OTHER = {
     "train.duration": "1000steps",
     "train.steps_per_call": 5,
     "train.budget": "5min",
+    "train.fail_on_recompile": True,
     "eval.every": "100steps",
     "eval.batches": None,
     "eval.grid": {"context": [64, 128]},
@@ -109,6 +110,7 @@ OTHER = {
     "process.allocator": False,
     "process.simulated_devices": 2,
     "process.xla_flags": "--xla_dump_to=/tmp/x",
+    "process.compilation_cache": False,
 }
 ONE_CHOICE = {"model.kind", "data.kind"}  # tables with a single row so far
 SEQ2SEQ = ["data.kind=dates", "model.kind=seq2seq"]
@@ -133,11 +135,13 @@ INERT = {
     "tags",
     "data.preset",
     "train.budget",
+    "train.fail_on_recompile",
     "checkpoint.every",
     "checkpoint.keep",
     "checkpoint.best",
     "log.sinks",
     "process.allocator",
+    "process.compilation_cache",
 }
 
 
