@@ -6,7 +6,13 @@ A goal is a rival's time over ours. `attn bench SUITE` measures the cases marked
 
 from dataclasses import dataclass
 
-from experiments.bench.work import AttentionWork, StepWork, Work
+from experiments.bench.work import (
+    AttentionWork,
+    CompileWork,
+    LayerWork,
+    StepWork,
+    Work,
+)
 
 
 @dataclass(frozen=True)
@@ -17,11 +23,13 @@ class Goal:
       rival: its name in `experiments.bench.rivals`.
       goal: its time over ours that we want to reach; None asks for nothing.
       stretch: what would be better still.
+      at_most: whether the goal is a bound from above: the other is ours, too.
     """
 
     rival: str
     goal: float | None = None
     stretch: float | None = None
+    at_most: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,19 +110,37 @@ ATTENTION = [
     ),
     *(case for shape in SMALL for case in _small(shape, brief=shape[1] == 64)),
 ]
+EAGER, ONE = Goal("torch"), Goal("one a call")
 STEP = [
     Case(
         StepWork(),
-        (Goal("torch", 1.2, 1.5), Goal("torch.compile", 1.05, 1.3)),
+        (Goal("torch", 1.2, 1.5), Goal("torch.compile", 1.05, 1.3), ONE),
         brief=True,
     ),
     Case(
         StepWork(layers=6, heads=6, width=192, context=256, batch=8),
-        (Goal("torch"), Goal("torch.compile", 1.0, 1.3)),
+        (EAGER, Goal("torch.compile", 1.0, 1.3)),
         brief=True,
     ),
 ]
-CASES = [*ATTENTION, *STEP]
+
+
+def _layer(length: int, batch: int, *, brief: bool) -> list[Case]:
+    flax = Goal("flax", 1.2, 2.0) if length >= 256 else Goal("flax", 1.0, 1.2)
+    others = (Goal("equinox"), Goal("torch"), Goal("x-transformers"))
+    works = [LayerWork(batch, length, backward=backward) for backward in (True, False)]
+    return [Case(work, (flax, *others), brief and work.backward) for work in works]
+
+
+LAYER = [
+    case
+    for length, batch in ((64, 16), (128, 16), (256, 8), (512, 4), (1024, 2), (2048, 1))
+    for case in _layer(length, batch, brief=length in (64, 256, 1024))
+]
+COMPILE = [
+    Case(CompileWork(), (Goal("deep", 1.5, 1.2, at_most=True),), brief=True),
+]
+CASES = [*ATTENTION, *LAYER, *STEP, *COMPILE]
 
 
 def of_suite(suite: str, *, everything: bool = False) -> list[Case]:

@@ -172,7 +172,9 @@ class Field:
         self.tell(f"{self.work.label}: round {number + 1}, {name}")
         time.sleep(REST)
         try:
-            said = self.workers[name].ask(do="run", seconds=self.rules.burst)
+            said = self.workers[name].ask(
+                do="run", seconds=self.rules.burst, least=self.work.least
+            )
         except Refused as error:
             result.refused = str(error)
             return

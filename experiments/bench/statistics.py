@@ -94,3 +94,14 @@ def verdict(value: float, low: float, high: float, level: float = LEVEL) -> str:
     if high < 1 and value < 1 - level:
         return "slower"
     return "level"
+
+
+def interval(rounds: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """The 95% bootstrap interval of the median over rounds, seconds."""
+    medians = np.array([np.median(each) for each in rounds])
+    drawn = np.random.default_rng(0).integers(
+        0, len(medians), (RESAMPLES, len(medians))
+    )
+    tail = 50 * (1 - CONFIDENCE)
+    low, high = np.percentile(np.median(medians[drawn], axis=1), [tail, 100 - tail])
+    return float(low), float(high)

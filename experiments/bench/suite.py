@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from experiments.bench import ceilings
 from experiments.bench import record as records
 from experiments.bench.cases import Case, Goal
 from experiments.bench.contender import Refused
@@ -46,10 +47,11 @@ def run(
       done: hears of each case, and how many seconds are left.
     """
     record.planned = len(cases)
+    record.ceilings = ceilings.measure(rules, tell)
     began = time.monotonic()
     whole = estimate(cases, rules)
     for number, case in enumerate(cases, 1):
-        record.cases.append(measure(case, rules, tell))
+        record.cases.append(measure(case, rules, record, tell))
         record.write(path)
         # What is done tells how fast this machine is; the rest follows the estimate.
         part = estimate(cases[:number], rules) / whole
@@ -57,7 +59,9 @@ def run(
         done(record.cases[-1], left)
 
 
-def measure(case: Case, rules: Rules, tell: Callable[[str], None]) -> Measured:
+def measure(
+    case: Case, rules: Rules, record: Record, tell: Callable[[str], None]
+) -> Measured:
     """One case as it goes into the record."""
     before, began = records.load_average(), time.monotonic()
     rivals = [goal.rival for goal in case.goals]
@@ -65,7 +69,9 @@ def measure(case: Case, rules: Rules, tell: Callable[[str], None]) -> Measured:
         found = race(case.work, rivals, rules, tell=tell)
     except Refused as error:
         found = {OURS: Result(OURS, refused=str(error))}
-    rows = [row(each, found, case.goals) for each in found.values()]
+    program = found[OURS].facts.get("program") or {}
+    least = ceilings.floor(case.work, program, record.ceilings)
+    rows = [row(each, found, case.goals, least) for each in found.values()]
     control = next((each.ratio for each in rows if each.name == CONTROL), None)
     return Measured(
         case.work.label,
@@ -77,7 +83,12 @@ def measure(case: Case, rules: Rules, tell: Callable[[str], None]) -> Measured:
     )
 
 
-def row(result: Result, found: dict[str, Result], goals: Sequence[Goal]) -> Row:
+def row(
+    result: Result,
+    found: dict[str, Result],
+    goals: Sequence[Goal],
+    least: float | None = None,
+) -> Row:
     """A contender beside ours."""
     goal = next((each for each in goals if each.rival == result.name), None)
     ours = found[OURS]
@@ -96,6 +107,7 @@ def row(result: Result, found: dict[str, Result], goals: Sequence[Goal]) -> Row:
         stretch=wish.stretch,
         reached="" if compared is None else reached(compared.value, wish),
         error=result.error,
+        floor=least,
         facts=result.facts,
     )
 
@@ -104,9 +116,12 @@ def reached(value: float, wish: Goal) -> str:
     """missed, met or stretch; nothing without a goal."""
     if wish.goal is None:
         return ""
-    if value < wish.goal:
+    sign = -1 if wish.at_most else 1
+    if sign * value < sign * wish.goal:
         return "missed"
-    return "stretch" if wish.stretch is not None and value >= wish.stretch else "met"
+    if wish.stretch is not None and sign * value >= sign * wish.stretch:
+        return "stretch"
+    return "met"
 
 
 def new(suite: str, rules: Rules) -> Record:

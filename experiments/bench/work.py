@@ -13,10 +13,16 @@ class Work:
     """A piece of work; its fields are all that a process needs to know."""
 
     suite: ClassVar[str]
+    least: ClassVar[int] = 3  # calls of a turn, after one that warms up; 1 has none
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for `read`."""
         return {"suite": self.suite, **asdict(self)}
+
+    def exponentials(self, flops: float) -> float:
+        """How many the work needs, of which its declared FLOPs tell; 0 if unknown."""
+        del flops
+        return 0.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,12 @@ class AttentionWork(Work):
         """Query, key, value and the cotangent of the output, float32."""
         shape = (self.batch, self.length, self.heads, self.width)
         return normal(4, shape)
+
+    def exponentials(self, flops: float) -> float:
+        """One of each pair that counts; backward makes them again."""
+        passes = 1 + BACKWARD if self.backward else 1
+        pairs = flops / passes / (4 * self.width)
+        return (2 if self.backward else 1) * pairs
 
     def segments(self) -> np.ndarray:
         """[T] the document of each token; zeros where there is one."""
@@ -141,21 +153,25 @@ class StepWork(Work):
 
 @dataclass(frozen=True)
 class CompileWork(Work):
-    """Compiling the training step of a model, from nothing.
+    """Compiling the training step of a model, from nothing: few layers, and many.
 
     Args:
-      layers: L.
+      layers: L of ours.
+      deep: L of the other.
       options: overrides of the config.
     """
 
     suite: ClassVar[str] = "compile"
+    least: ClassVar[int] = 1
     layers: int = 4
+    deep: int = 24
     options: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
         """A line for tables."""
-        return " ".join([f"train step of {self.layers} layers", *self.options])
+        words = f"train step of {self.layers} layers, and of {self.deep}"
+        return " ".join([words, *self.options])
 
 
 @dataclass(frozen=True)
@@ -175,9 +191,33 @@ class CeilingWork(Work):
         return self.kind
 
 
+@dataclass(frozen=True)
+class ExportedWork(Work):
+    """A function of a user's, exported.
+
+    Args:
+      path: of the file.
+    """
+
+    suite: ClassVar[str] = "exported"
+    path: str = ""
+
+    @property
+    def label(self) -> str:
+        """A line for tables."""
+        return self.path
+
+
 KINDS = {
     kind.suite: kind
-    for kind in (AttentionWork, LayerWork, StepWork, CompileWork, CeilingWork)
+    for kind in (
+        AttentionWork,
+        LayerWork,
+        StepWork,
+        CompileWork,
+        CeilingWork,
+        ExportedWork,
+    )
 }
 
 

@@ -24,8 +24,6 @@ from experiments.bench.contender import Contender, Refused
 from experiments.bench.work import read
 from experiments.errors import UserError
 
-LEAST = 3  # calls of a burst, however long one takes
-
 
 def main() -> None:
     """Prepares the contender, then answers until its input ends."""
@@ -110,14 +108,15 @@ def check(contender: Contender, path: str, given: str) -> dict[str, Any]:
     return {}
 
 
-def run(contender: Contender, seconds: float, least: int = LEAST) -> dict[str, Any]:
-    """Times calls for a while, after one that warms up.
+def run(contender: Contender, seconds: float, least: int = 3) -> dict[str, Any]:
+    """Times calls for a while, after one that warms up if there are several.
 
     Returns:
       `times`, seconds of each call, `faults` minor page faults and `cpu` seconds of
       the processor, both of a call.
     """
-    contender.call()
+    if least > 1:
+        contender.call()
     gc.collect()
     gc.disable()
     before = resource.getrusage(resource.RUSAGE_SELF)

@@ -13,9 +13,21 @@ CONTENDERS: Mapping[str, Mapping[str, str]] = {
         "torch": f"{HERE}.torch_sdpa:attention",
         "flex": f"{HERE}.flex:attention",
     },
+    "layer": {
+        "ours": f"{HERE}.layer:attention",
+        "flax": f"{HERE}.flax_mha:attention",
+        "equinox": f"{HERE}.equinox_mha:attention",
+        "torch": f"{HERE}.torch_layer:attention",
+        "x-transformers": f"{HERE}.torch_layer:x_transformers",
+    },
     "step": {
         "ours": f"{HERE}.ours_step:step",
+        "one a call": f"{HERE}.ours_step:single",
         "torch": f"{HERE}.torch_step:eager",
         "torch.compile": f"{HERE}.torch_step:compiled",
+    },
+    "compile": {
+        "ours": f"{HERE}.ours_compile:shallow",
+        "deep": f"{HERE}.ours_compile:deep",
     },
 }

@@ -2,7 +2,6 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from experiments.bench.contender import Arrays, Contender
 from experiments.bench.rivals.text import TEXT, symbols
 from experiments.bench.work import StepWork
 from experiments.commands.find import find_config
-from experiments.config import load
+from experiments.config import Config, load
 
 STEPS = 8  # of a timed call: `attn train` takes as many as fit into a second
 CHECKED = 5  # steps whose losses must agree
@@ -22,16 +21,33 @@ COLD = "process.compilation_cache=false"  # what compiling takes is measured, to
 def step(work: StepWork, given: Arrays) -> Contender:
     """Steps in one call of the runner's jitted function, batches drawn inside."""
     del given
+    return taking(work, STEPS)
+
+
+def single(work: StepWork, given: Arrays) -> Contender:
+    """The same with one step a call: what it takes longer is the host's part."""
+    del given
+    return taking(work, 1)
+
+
+def taking(work: StepWork, steps: int) -> Contender:
+    """A contender that takes some steps a call."""
     config = configured(work.overrides())
-    process.prepare(session.settings(config))
-    process.start_jax(session.settings(config))
-    # Here, not above: these import JAX, which `process.prepare` has to come before.
+    start(config)
+    # Here, not above: it imports JAX, which `start` has to come before.
     from experiments.bench.rivals.running import running
 
-    return running(config, steps=STEPS, checked=CHECKED)
+    return running(config, steps=steps, checked=CHECKED)
 
 
-def configured(overrides: list[str]) -> Any:
+def start(config: Config) -> None:
+    """The settings of the process that a run of this config would have."""
+    settings = session.settings(config)
+    process.prepare(settings)
+    process.start_jax(settings)
+
+
+def configured(overrides: list[str]) -> Config:
     """The recipe on seeded random text of 65 symbols, which needs no download."""
     path = Path(tempfile.mkdtemp(prefix="attn-bench-")) / "text.txt"
     path.write_text("".join(np.array(list(TEXT))[symbols()]), encoding="utf-8")

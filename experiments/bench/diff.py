@@ -1,0 +1,113 @@
+"""What changed between two records, or between two optimized programs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from experiments.bench import hlo
+from experiments.bench.record import Measured, Record, Row, load
+from experiments.bench.statistics import verdict
+from experiments.bench.table import milliseconds, size
+from experiments.errors import UserError
+
+SIGN = "HloModule"  # how an HLO text begins
+
+
+def diff(one: Path, two: Path) -> list[str]:
+    """Lines for a terminal: what is slower, larger or another program.
+
+    Raises:
+      UserError: they are not two records or two HLO texts.
+    """
+    kinds = [_kind(path) for path in (one, two)]
+    if kinds[0] != kinds[1]:
+        raise UserError(
+            f"attn bench diff: expected two records or two HLO texts, got {one} of"
+            f" kind {kinds[0]} and {two} of kind {kinds[1]}."
+        )
+    if kinds[0] == "HLO":
+        return programs(
+            one.read_text(encoding="utf-8"), two.read_text(encoding="utf-8")
+        )
+    return records(load(one), load(two))
+
+
+def _kind(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        start = file.read(1000).lstrip()
+    return "HLO" if start.startswith(SIGN) else "record"
+
+
+def programs(one: str, two: str) -> list[str]:
+    """Operations that two HLO texts have in other numbers."""
+    lines = list(_counts(hlo.counted(one), hlo.counted(two)))
+    return lines or ["The operations are the same in number."]
+
+
+def records(one: Record, two: Record) -> list[str]:
+    """Cases that both have: times, bytes, operations, backends; then what one lacks."""
+    lines = []
+    for name in sorted(one.about["versions"].keys() | two.about["versions"].keys()):
+        old, new = (each.about["versions"].get(name) for each in (one, two))
+        if old != new:
+            lines.append(f"{name}: {old} -> {new}")
+    both = {case.label: case for case in one.cases}
+    for case in two.cases:
+        if case.label in both:
+            lines += _case(both.pop(case.label), case)
+        else:
+            lines.append(f"{case.label}: only in the second")
+    return lines + [f"{label}: only in the first" for label in both]
+
+
+def _case(one: Measured, two: Measured) -> list[str]:
+    """Ours, and how each rival's ratio moved; ratios survive another machine."""
+    lines = [f"{one.label}"]
+    for row in two.rows:
+        old = next((each for each in one.rows if each.name == row.name), None)
+        if old is not None:
+            lines += [f"  {line}" for line in _row(old, row)]
+    return lines
+
+
+def _row(old: Row, new: Row) -> Iterator[str]:
+    if old.time is None or new.time is None:
+        if old.refused != new.refused:
+            yield f"{new.name}: {_state(old)} -> {_state(new)}"
+        return
+    value = new.time.median / old.time.median
+    lows = [min(map(min, each.rounds)) for each in (old, new)]
+    spread = [each.time.mad / each.time.median for each in (old, new) if each.time]
+    wide = 2 * max(*spread, 0.01)
+    word = verdict(value, value - wide, value + wide)
+    said = {"faster": "slower now", "slower": "faster now", "level": "level"}[word]
+    yield (
+        f"{new.name}: {milliseconds(old.time.median)} ->"
+        f" {milliseconds(new.time.median)}, {value:.2f} x, {said}"
+        f" (least {milliseconds(lows[0])} -> {milliseconds(lows[1])})"
+    )
+    if old.ratio and new.ratio:
+        yield f"{new.name}: ratio {old.ratio.value:.2f} -> {new.ratio.value:.2f}"
+    before, after = (each.facts.get("program") or {} for each in (old, new))
+    yield from (f"{new.name}: {line}" for line in _program(before, after))
+
+
+def _state(row: Row) -> str:
+    return milliseconds(row.time.median) if row.time else f"not run ({row.refused})"
+
+
+def _program(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
+    """Bytes, operations, backends."""
+    for key in ("argument_bytes", "output_bytes", "temporary_bytes"):
+        if old.get(key) != new.get(key):
+            was, now = (size(each.get(key, 0)) for each in (old, new))
+            yield f"{key.replace('_', ' ')} {was} -> {now}"
+    yield from _counts(old.get("operations", {}), new.get("operations", {}))
+    if old.get("backends") != new.get("backends"):
+        yield "another backend, or other reasons"
+
+
+def _counts(old: dict[str, int], new: dict[str, int]) -> Iterator[str]:
+    for name in {**old, **new}:
+        if old.get(name, 0) != new.get(name, 0):
+            yield f"{name}: {old.get(name, 0):,} -> {new.get(name, 0):,}"

@@ -1,0 +1,148 @@
+"""A run as one HTML file: no script, nothing fetched, light and dark by the system."""
+
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any
+
+from experiments.bench import charts
+from experiments.bench.record import Measured, Record
+from experiments.bench.table import milliseconds, said, share, temporary
+from experiments.policy import content_policy
+from experiments.report.html import Html, join, tag
+
+SHARED = ("page.css", "colours.css", "print.css")
+COLUMNS = ("", "time", "mad", "ratio", "95% interval", "goal", "floor", "temporary")
+
+
+def render(record: Record) -> str:
+    """The whole page."""
+    assets = resources.files("experiments.report") / "assets"
+    own = resources.files("experiments.bench") / "page.css"
+    texts = [(assets / name).read_text(encoding="utf-8") for name in SHARED]
+    style = "\n".join([*texts, own.read_text(encoding="utf-8")])
+    title = f"attn bench {record.suite}"
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag(
+            "meta",
+            http_equiv="Content-Security-Policy",
+            content=content_policy(style, ""),
+        ),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", title),
+        tag("style", Html(style)),
+    )
+    main = tag("main", *_sections(record), id="main")
+    body = tag("body", _header(record), tag("div", main, class_="layout"))
+    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _header(record: Record) -> Html:
+    about = record.about
+    counts = [
+        f"{len(record.cases)} cases",
+        f"{record.rules['rounds']} rounds",
+        str(about["processor"]),
+        f"{about['cores']} cores",
+        str(about["date"])[:10],
+    ]
+    return tag(
+        "header",
+        tag("p", "attn bench", class_="kicker"),
+        tag("h1", f"{record.suite.capitalize()} beside its rivals"),
+        tag("p", " · ".join(counts), class_="counts"),
+    )
+
+
+def _sections(record: Record) -> list[Html]:
+    colour = charts.colours(record)
+    made = [
+        ("Before you read the numbers", _warnings(record)),
+        ("Times", join(*(_case(each, colour) for each in record.cases))),
+        ("Roofline", charts.roofline(record, colour)),
+        ("Time over length", join(*charts.growth(record, colour, "time")) or None),
+        ("Memory over length", join(*charts.growth(record, colour, "memory")) or None),
+        ("What the machine can do", _ceilings(record)),
+        ("How it was measured", _method(record)),
+    ]
+    return [
+        tag("section", tag("h2", heading), body)
+        for heading, body in made
+        if body is not None
+    ]
+
+
+def _warnings(record: Record) -> Html | None:
+    if not record.invalid:
+        return None
+    items = [tag("li", each, class_="invalid") for each in record.invalid]
+    return tag("ul", *items)
+
+
+def _case(case: Measured, colour: dict[str, str]) -> Html:
+    rows = [_cells(row) for row in case.rows]
+    caption = tag("figcaption", case.label)
+    table = _table(f"{case.label}, load {case.load[0]:.1f} to {case.load[1]:.1f}", rows)
+    return tag("figure", caption, charts.bars(case, colour), table)
+
+
+def _cells(row: Any) -> list[Any]:
+    if row.time is None:
+        return [row.name, f"not run: {row.refused}"]
+    ratio, span = "", ""
+    if row.ratio is not None:
+        ratio = f"{row.ratio.value:.2f} x"
+        span = f"{row.ratio.low:.2f} to {row.ratio.high:.2f}"
+    goal = "" if row.goal is None else f"{row.goal:g} {row.reached}"
+    times = [milliseconds(row.time.median), milliseconds(row.time.mad)]
+    return [row.name, *times, ratio, span, goal, share(row), temporary(row), said(row)]
+
+
+def _table(caption: str, rows: Sequence[Sequence[Any]]) -> Html:
+    columns = [*COLUMNS, "verdict"]
+    head = tag("tr", *(tag("th", name, scope="col") for name in columns))
+    body = [tag("tr", *_row(row, len(columns))) for row in rows]
+    made = tag("table", tag("thead", head), tag("tbody", *body))
+    return tag("div", made, class_="scroll", role="region", aria_label=caption)
+
+
+def _row(cells: Sequence[Any], width: int) -> list[Html]:
+    first, *rest = cells
+    made = [tag("th", first, scope="row")]
+    if len(rest) == 1:  # a reason instead of numbers
+        return [*made, tag("td", rest[0], colspan=width - 1)]
+    return made + [tag("td", each) for each in rest]
+
+
+def _ceilings(record: Record) -> Html | None:
+    if not record.ceilings:
+        return None
+    rows = [
+        tag(
+            "tr",
+            tag("th", name, scope="row"),
+            tag("td", f"{each['rate']:.3g} {each['unit']}"),
+            tag("td", each["library"]),
+            tag("td", each["meaning"]),
+        )
+        for name, each in record.ceilings.items()
+    ]
+    return tag("div", tag("table", *rows), class_="scroll")
+
+
+def _method(record: Record) -> Html:
+    rules, about = record.rules, record.about
+    known = {name: x for name, x in about["versions"].items() if x}
+    texts = [
+        f"Every contender has a process of its own; they take turns for"
+        f" {rules['rounds']} rounds of {rules['burst']:g} s, in one order and then in"
+        f" the other. A bar is the median over rounds, its line the 95% bootstrap"
+        f" interval, the dashed mark the floor that the ceilings imply. Ratios are a"
+        f" rival's time over ours. Outputs were compared with ours before any timing.",
+        f"Command: {about['command']}",
+        ", ".join(f"{name} {x}" for name, x in known.items()),
+        f"Python {about['python']}, {about['system']}.",
+    ]
+    return join(*(tag("p", each) for each in texts))

@@ -1,0 +1,159 @@
+"""What one function costs: the record behind `experiments.bench.study`.
+
+from experiments.bench import study
+study(f, *args)                      # prints a table; the fields are plain values
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import jax
+
+from experiments.bench import fresh
+from experiments.bench.program import Program, dissect
+from experiments.bench.statistics import Summary, summary
+from experiments.bench.table import milliseconds, size
+from experiments.bench.worker import samples
+from experiments.manifest import versions
+from experiments.recompiles import Compilations
+
+ROUNDS, BURST = 5, 0.2  # seconds
+
+
+@dataclass(frozen=True)
+class Study:
+    """A function, measured.
+
+    Args:
+      name: of the function.
+      platform: that it ran on.
+      program: stages, bytes, operations, backends, notes.
+      first_seconds: of the first call after compiling.
+      time: of the calls after it; None if it was not run.
+      peak_bytes: of a fresh process, over what its arguments take; None if not asked.
+      recompiles: for each call of `others` that compiled again, why.
+      versions: of the packages.
+    """
+
+    name: str
+    platform: str
+    program: Program
+    first_seconds: float
+    time: Summary
+    peak_bytes: int | None
+    recompiles: tuple[str, ...]
+    versions: dict[str, str | None]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    def __repr__(self) -> str:
+        program, time = self.program, self.time
+        stages = "  ".join(
+            f"{name} {milliseconds(seconds)}"
+            for name, seconds in (
+                ("trace", program.trace_seconds),
+                ("lower", program.lower_seconds),
+                ("compile", program.compile_seconds),
+                ("first call", self.first_seconds),
+            )
+        )
+        kept = {k: x for k, x in program.operations.items() if x and k in COUNTED}
+        lines = [
+            f"{self.name} on {self.platform}",
+            f"  run     {milliseconds(time.median)}, mad {milliseconds(time.mad)},"
+            f" {time.calls} calls",
+            f"  before  {stages}",
+            f"  bytes   {_bytes(self)}",
+            f"  flops   {_flops(self)}",
+            f"  program {', '.join(f'{x} {name}' for name, x in kept.items())}",
+            *(f"  {line}" for table in program.backends for line in table.split("\n")),
+            *(f"  again   {each}" for each in self.recompiles),
+            *(f"  NOTE    {each}." for each in program.notes),
+        ]
+        return "\n".join(lines)
+
+
+COUNTED = ("dots", "fusions", "copies", "transposes", "loops", "custom calls")
+
+
+def _bytes(study: Study) -> str:
+    program = study.program
+    parts = {
+        "arguments": program.argument_bytes,
+        "outputs": program.output_bytes,
+        "temporary": program.temporary_bytes,
+        "largest buffer": program.operations["largest buffer"],
+        "peak of a fresh process": study.peak_bytes,
+    }
+    return ", ".join(f"{k} {size(x)}" for k, x in parts.items() if x is not None)
+
+
+def _flops(study: Study) -> str:
+    program = study.program
+    said = []
+    if program.flops is not None:
+        rate = program.flops / study.time.median / 1e9
+        said.append(f"{program.flops:.3g} declared ({rate:.1f} GFLOP/s)")
+    if program.xla_flops is not None:
+        said.append(f"{program.xla_flops:.3g} by XLA's count")
+    return ", ".join(said) or "nobody says"
+
+
+def study(
+    function: Callable,
+    *args: Any,
+    flops: float | None = None,
+    others: Sequence[tuple] = (),
+    peak: bool = False,
+    rounds: int = ROUNDS,
+    burst: float = BURST,
+) -> Study:
+    """Measures a function of arrays: time, memory, operations, recompilations.
+
+    JAX's caches are cleared first, so that tracing and compiling take what they take in
+    a new process; other functions compile again when they are next called.
+
+    Args:
+      function: pure; it is jitted unless it is already.
+      *args: of the call; donated ones are used up.
+      flops: what its mathematics costs; XLA's own count stands beside it.
+      others: more argument tuples; each that compiles again is noted with its cause.
+      peak: whether a fresh process runs it once to tell the most memory it had.
+      rounds: how many times it is timed.
+      burst: seconds of a round.
+
+    Returns:
+      A `Study`; it prints as a table, and `to_json` gives plain values.
+    """
+    jitted = function if hasattr(function, "trace") else jax.jit(function)
+    jax.clear_caches()
+    program, _ = dissect(jitted, args, flops=flops)
+    name = getattr(function, "__name__", type(function).__name__)
+    with Compilations() as seen:
+        watched = seen.watch(jitted, name)
+        watched(*args)  # known from now on
+        first = time.perf_counter()
+        jax.block_until_ready(watched(*args))
+        first = time.perf_counter() - first
+        times = _rounds(lambda: jax.block_until_ready(jitted(*args)), rounds, burst)
+        for each in others:
+            watched(*each)
+    return Study(
+        name=name,
+        platform=jax.default_backend(),
+        program=program,
+        first_seconds=first,
+        time=summary(times),
+        peak_bytes=fresh.peak(jitted, args) if peak else None,
+        recompiles=tuple(map(str, seen.again)),
+        versions=versions(),
+    )
+
+
+def _rounds(call: Callable[[], Any], rounds: int, burst: float) -> list[list[float]]:
+    call()
+    return [samples(call, burst, 3) for _ in range(rounds)]
