@@ -3,12 +3,13 @@
 import re
 from dataclasses import dataclass, replace
 
-from experiments.bench.cases import Case, Goal, of_suite
+from experiments.bench.cases import SUITES, Case, Goal, of_suite
 from experiments.bench.rivals import CONTENDERS
 from experiments.bench.work import AttentionWork, LayerWork
 from experiments.config import did_you_mean
 from experiments.errors import UserError
 
+BACKENDS = ("auto", "dense", "blockwise", "fused", "pallas")
 FORM = re.compile(r"[1-9][0-9]{0,7}(x[1-9][0-9]{0,7}){3}")
 
 
@@ -39,8 +40,8 @@ def chosen(asked: Asked) -> list[Case]:
     Raises:
       UserError: an unknown word, or no case is left.
     """
-    if asked.suite not in CONTENDERS:
-        hint = did_you_mean(asked.suite, [*CONTENDERS, "list", "diff"])
+    if asked.suite not in SUITES:
+        hint = did_you_mean(asked.suite, [*SUITES, "list", "diff"])
         raise UserError(f"attn bench: there is no suite {asked.suite[:40]!r}. {hint}")
     everything = asked.everything or bool(asked.only)
     cases = of_suite(asked.suite, everything=everything)
@@ -49,7 +50,8 @@ def chosen(asked: Asked) -> list[Case]:
     if asked.rivals is not None:
         goals = named(asked)
         cases = [replace(each, goals=wished(each, goals)) for each in cases]
-    if asked.backend != "auto" and asked.suite == "attention":
+    if asked.backend != "auto":
+        check_backend(asked)
         cases = [
             replace(each, work=replace(each.work, backend=asked.backend))
             for each in cases
@@ -63,6 +65,24 @@ def chosen(asked: Asked) -> list[Case]:
     return found
 
 
+def check_backend(asked: Asked) -> None:
+    """Refuses what has no backend, or none of that name.
+
+    Raises:
+      UserError: in one line.
+    """
+    if asked.suite not in ("attention", "flash_grid"):
+        raise UserError(
+            f"attn bench: --backend is of attention, not {asked.suite}; say"
+            " `attn bench attention`."
+        )
+    if asked.backend not in BACKENDS:
+        hint = did_you_mean(asked.backend, BACKENDS)
+        raise UserError(
+            f"attn bench: there is no backend {asked.backend[:40]!r}. {hint}"
+        )
+
+
 def named(asked: Asked) -> list[str]:
     """The rivals by name.
 
@@ -70,7 +90,8 @@ def named(asked: Asked) -> list[str]:
       UserError: there is none of that name.
     """
     names = [each.strip() for each in (asked.rivals or "").split(",") if each.strip()]
-    known = [name for name in CONTENDERS[asked.suite] if name != "ours"]
+    suite = SUITES[asked.suite][0].suite
+    known = [name for name in CONTENDERS[suite] if name != "ours"]
     for name in names:
         if name not in known:
             hint = did_you_mean(name, known)
@@ -84,6 +105,18 @@ def wished(case: Case, names: list[str]) -> tuple[Goal, ...]:
     """The goals of some rivals; one without a goal in the table has none."""
     known = {each.rival: each for each in case.goals}
     return tuple(known.get(name, Goal(name)) for name in names)
+
+
+def checked(spec: str) -> str:
+    """The notation, if it can be read.
+
+    Raises:
+      ValueError: it cannot; the message says what was meant.
+    """
+    from attn.spec.attention import as_attention  # late: `attn bench list` needs no JAX
+
+    as_attention(spec)
+    return spec
 
 
 def own(asked: Asked) -> list[Case]:
@@ -103,12 +136,13 @@ def own(asked: Asked) -> list[Case]:
             "attn bench: --shape expected 4 whole numbers such as 1x1024x8x64, got"
             f" {shape[:60]!a}."
         )
+    spec = checked(asked.spec or "causal")
     batch, length, heads, width = map(int, shape.split("x"))
     if asked.suite == "layer":
         work = LayerWork(batch, length, heads, heads * width)
         rivals = [name for name in CONTENDERS["layer"] if name != "ours"]
     else:
-        work = AttentionWork(asked.spec or "causal", batch, length, heads, width)
+        work = AttentionWork(spec, batch, length, heads, width)
         rivals = ["jax.nn", "torch"]
     goals = tuple(map(Goal, rivals))
     return [Case(replace(work, backward=back), goals) for back in (False, True)]

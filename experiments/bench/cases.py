@@ -40,11 +40,13 @@ class Case:
       work: what is computed.
       goals: who else computes it.
       brief: part of a run without `--all`.
+      platform: where alone it is measured, or None for everywhere.
     """
 
     work: Work
     goals: tuple[Goal, ...]
     brief: bool = False
+    platform: str | None = None
 
     @property
     def suite(self) -> str:
@@ -110,6 +112,28 @@ ATTENTION = [
     ),
     *(case for shape in SMALL for case in _small(shape, brief=shape[1] == 64)),
 ]
+# The grid of the flash-attention papers: hidden 2,048, 16k tokens a call, bfloat16.
+# Dao 2023, section 4.1, arXiv 2307.08691.
+HIDDEN, TOKENS = 2048, 16384
+FLASH_GRID = [
+    Case(
+        AttentionWork(
+            spec,
+            TOKENS // length,
+            length,
+            HIDDEN // width,
+            width,
+            backward=backward,
+            dtype="bfloat16",
+        ),
+        (Goal("jax.nn", 0.95), Goal("torch", 0.8), Goal("flex")),
+        platform="gpu",
+    )
+    for spec in ("everything", "causal")
+    for width in (64, 128)
+    for length in (512, 1024, 2048, 4096, 8192, 16384)
+    for backward in (False, True)
+]
 EAGER, ONE = Goal("torch"), Goal("one a call")
 STEP = [
     Case(
@@ -140,11 +164,17 @@ LAYER = [
 COMPILE = [
     Case(CompileWork(), (Goal("deep", 1.5, 1.2, at_most=True),), brief=True),
 ]
-CASES = [*ATTENTION, *LAYER, *STEP, *COMPILE]
+SUITES = {
+    "attention": ATTENTION,
+    "layer": LAYER,
+    "step": STEP,
+    "compile": COMPILE,
+    "flash_grid": FLASH_GRID,
+}
 
 
 def of_suite(suite: str, *, everything: bool = False) -> list[Case]:
-    """The rows of a suite."""
-    return [
-        each for each in CASES if each.suite == suite and (each.brief or everything)
-    ]
+    """The rows of a suite; those of a suite without brief ones are all measured."""
+    cases = SUITES[suite]
+    brief = [each for each in cases if each.brief]
+    return cases if everything or not brief else brief

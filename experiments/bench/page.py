@@ -35,7 +35,7 @@ def render(record: Record) -> str:
         tag("style", Html(style)),
     )
     main = tag("main", *_sections(record), id="main")
-    body = tag("body", _header(record), tag("div", main, class_="layout"))
+    body = tag("body", _header(record), tag("div", main, class_="sheet"))
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 
@@ -112,7 +112,7 @@ def _row(cells: Sequence[Any], width: int) -> list[Html]:
     first, *rest = cells
     made = [tag("th", first, scope="row")]
     if len(rest) == 1:  # a reason instead of numbers
-        return [*made, tag("td", rest[0], colspan=width - 1)]
+        return [*made, tag("td", rest[0], colspan=width - 1, class_="reason")]
     return made + [tag("td", each) for each in rest]
 
 

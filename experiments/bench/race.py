@@ -1,5 +1,6 @@
 """Contenders take turns: fresh processes, alternating order, ours against itself."""
 
+import re
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -30,6 +31,8 @@ class Rules:
       threads: of each process; None is all cores.
       allocator: whether all keep freed memory, as the runner does.
       control: whether ours takes part twice.
+      force: measures cases of another platform, too.
+      profile: a folder for traces of those that can write one, or None.
     """
 
     rounds: int = 5
@@ -37,6 +40,8 @@ class Rules:
     threads: int | None = None
     allocator: bool = True
     control: bool = True
+    force: bool = False
+    profile: str | None = None
 
 
 @dataclass
@@ -86,6 +91,8 @@ def race(
         for name in names:
             field.enter(name, table.get(name))
         field.turns()
+        if rules.profile is not None:
+            field.profiles(Path(rules.profile))
         return field.results
 
 
@@ -182,6 +189,22 @@ class Field:
         result.rounds.append([seconds / units for seconds in said["times"]])
         for key in ("faults", "cpu"):
             result.facts.setdefault(key, []).append(said[key] / units)
+
+    def profiles(self, folder: Path) -> None:
+        """A trace of each that can write one, after all timing."""
+        for name, worker in self.workers.items():
+            result = self.results[name]
+            if result.refused or name == CONTROL or not result.facts["can_profile"]:
+                continue
+            self.tell(f"{self.work.label}: profile of {name}")
+            place = str(folder / file_name(self.work, name))
+            said = worker.ask(do="profile", folder=place)
+            result.facts["profile"] = said["text"]
+
+
+def file_name(work: Work, name: str) -> str:
+    """A name for what a contender leaves."""
+    return re.sub(r"[^A-Za-z0-9+.]+", "-", f"{work.label} {name}")
 
 
 def distance(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> float:

@@ -1,5 +1,8 @@
 """A run of cases: each measured, noted and written before the next begins."""
 
+import functools
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -9,7 +12,8 @@ from experiments.bench import ceilings
 from experiments.bench import record as records
 from experiments.bench.cases import Case, Goal
 from experiments.bench.contender import Refused
-from experiments.bench.race import CONTROL, OURS, REST, Result, Rules, race
+from experiments.bench.page import render
+from experiments.bench.race import CONTROL, OURS, REST, Result, Rules, file_name, race
 from experiments.bench.record import Measured, Record, Row
 from experiments.bench.statistics import is_level, ratio, summary
 
@@ -52,11 +56,23 @@ def run(
     whole = estimate(cases, rules)
     for number, case in enumerate(cases, 1):
         record.cases.append(measure(case, rules, record, tell))
+        keep_programs(case, record.cases[-1], path.with_suffix(""))
         record.write(path)
         # What is done tells how fast this machine is; the rest follows the estimate.
         part = estimate(cases[:number], rules) / whole
         left = (time.monotonic() - began) * (1 - part) / part
+        path.with_suffix(".html").write_text(render(record), encoding="utf-8")
         done(record.cases[-1], left)
+
+
+def keep_programs(case: Case, measured: Measured, folder: Path) -> None:
+    """Moves the optimized HLO texts out of the record, into files for `diff`."""
+    for row in measured.rows:
+        text = row.facts.pop("hlo", None)
+        if text is not None and row.name != CONTROL:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"{file_name(case.work, row.name)}.hlo.txt"
+            path.write_text(text, encoding="utf-8")
 
 
 def measure(
@@ -66,6 +82,7 @@ def measure(
     before, began = records.load_average(), time.monotonic()
     rivals = [goal.rival for goal in case.goals]
     try:
+        check_platform(case, rules)
         found = race(case.work, rivals, rules, tell=tell)
     except Refused as error:
         found = {OURS: Result(OURS, refused=str(error))}
@@ -81,6 +98,26 @@ def measure(
         None if control is None else is_level(control),
         time.monotonic() - began,
     )
+
+
+def check_platform(case: Case, rules: Rules) -> None:
+    """Refuses a case of a platform that is not here.
+
+    Raises:
+      Refused: with the remedy.
+    """
+    here = platform()
+    if case.platform not in (None, here) and not rules.force:
+        raise Refused(f"it is for a {case.platform}, and this is a {here}; or --force")
+
+
+@functools.cache
+def platform() -> str:
+    """Where JAX runs, asked in a process of its own: ours must not hold a device."""
+    code = "import jax; print(jax.default_backend())"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 def row(

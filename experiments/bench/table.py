@@ -91,6 +91,9 @@ def notes(case: Measured) -> Iterator[str]:
         if row.name == OURS and program.get("backends"):
             runs = [x for x in program["backends"][0].splitlines() if "  runs" in x]
             yield f"ours: {' '.join(runs[0].split()) if runs else 'a named backend'}"
+        if profile := row.facts.get("profile"):
+            yield f"{row.name}:"
+            yield from (f"  {line}" for line in profile.splitlines())
         if kernel := row.facts.get("kernel"):
             yield f"{row.name}: {kernel}"
 

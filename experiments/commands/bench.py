@@ -2,21 +2,27 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from experiments.commands.options import AsJson
+from experiments.errors import UserError
+
+if TYPE_CHECKING:
+    from experiments.bench.cases import Case
+    from experiments.bench.race import Rules
 
 FOLDER = Path("bench")
-SUITES = ("attention", "layer", "step", "compile")
 
 Words = Annotated[
     list[str],
     typer.Argument(
-        metavar="attention|layer|step|compile|list|diff A B|STUDY.yaml",
-        help="A suite, a study of your own, or two records (or HLO texts) to compare.",
+        metavar="attention|layer|step|compile|flash_grid|STUDY.yaml|list|diff A B",
+        help="A suite of cases, or a study of your own. `list` shows them; `diff`"
+        " compares two records or two optimized HLO texts.",
         show_default=False,
     ),
 ]
@@ -48,34 +54,102 @@ def bench(
     burst: Annotated[float, typer.Option(min=0.01, help="Seconds of a turn.")] = 0.4,
     out: Annotated[
         Path | None,
-        typer.Option(help="The record to write.", show_default="bench/SUITE-DATE.json"),
+        typer.Option(
+            help="The record to write; the page lies beside it.",
+            show_default="bench/SUITE-DATE.json",
+        ),
     ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Also say which operations take the time.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Measure cases meant for a GPU here, too.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Measure beside rivals, in fresh processes that take turns.
 
-    A run whose own control is not level says that it is invalid.
+    Writes a record and a page after every case, so that Ctrl-C loses nothing measured.
+    The exit code is 1 if the run is not valid: ours against itself was not level.
     """
-    from experiments.bench import suite, table  # late, for start-up time
-    from experiments.bench.asked import Asked, chosen
+    if words[0] in ("list", "diff"):
+        return {"list": _list, "diff": _diff}[words[0]](words[1:])
+    from experiments.bench.asked import Asked, chosen  # late, for start-up time
+    from experiments.bench.own import read_study
+    from experiments.bench.race import Rules
 
-    asked = Asked(words[0], only, everything, spec, shape, backend, rivals)
-    cases = chosen(asked)
-    rules = suite.Rules(rounds=rounds, burst=burst)
-    record = suite.new(words[0], rules)
-    path = out or FOLDER / f"{words[0]}-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    screen = Screen(quiet=as_json)
-    screen.begin(len(cases), suite.estimate(cases, rules))
+    if len(words) > 1:
+        raise UserError(f"attn bench: expected one suite, got {' '.join(words)[:60]}.")
+    suite, rules = words[0], Rules(rounds, burst)
+    if suite.endswith((".yaml", ".yml")):
+        suite, cases, rules = read_study(Path(suite), rules)
+    else:
+        cases = chosen(Asked(suite, only, everything, spec, shape, backend, rivals))
+    path = out or FOLDER / f"{suite}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    options = {"profile": str(path.with_suffix("")) if profile else None}
+    return _run(suite, cases, rules, path, options | {"force": force}, as_json)
+
+
+def _run(
+    suite: str,
+    cases: "Sequence[Case]",
+    rules: "Rules",
+    path: Path,
+    options: dict[str, Any],
+    as_json: bool,
+) -> int:
+    from dataclasses import replace  # late, like the two below, for start-up time
+
+    from experiments.bench import suite as runs
+    from experiments.bench import table
+
+    rules = replace(rules, **options)
+    record, screen = runs.new(suite, rules), Screen(quiet=as_json)
+    screen.begin(len(cases), runs.estimate(cases, rules))
     try:
-        suite.run(cases, rules, record, path, tell=screen.tell, done=screen.done)
+        runs.run(cases, rules, record, path, tell=screen.tell, done=screen.done)
     finally:
         screen.end()
         if record.cases and not as_json:
             print("\n".join(table.verdict(record)))
-            print(f"The record is {path}.")
+            print(f"It lies in {path} and {path.with_suffix('.html')}.")
     if as_json:
         print(path.read_text(encoding="utf-8"), end="")
-    return 0 if not record.invalid else 1
+    return 1 if record.invalid else 0
+
+
+def _list(words: list[str]) -> int:
+    from experiments.bench.cases import SUITES  # late, for start-up time
+    from experiments.bench.rivals import CONTENDERS
+
+    for suite, cases in SUITES.items():
+        if words and suite not in words:
+            continue
+        names = [name for name in CONTENDERS[cases[0].suite] if name != "ours"]
+        print(f"{suite}  (rivals: {', '.join(names)})")
+        shown = cases if words or any(each.brief for each in cases) else cases[:1]
+        for case in shown:
+            goals = ", ".join(
+                f"{g.rival}{'' if g.goal is None else f' {g.goal:g}'}"
+                for g in case.goals
+            )
+            print(f"  {'*' if case.brief else ' '} {case.work.label}  [{goals}]")
+        if len(shown) < len(cases):
+            print(f"    ... {len(cases)} cases, for a {cases[0].platform}")
+    print("Cases with * are measured without --all; numbers are goals for the ratio.")
+    return 0
+
+
+def _diff(words: list[str]) -> int:
+    from experiments.bench.diff import diff  # late, for start-up time
+
+    if len(words) != 2:
+        raise UserError(
+            "attn bench diff: expected two records or two HLO texts, got"
+            f" {len(words)} names."
+        )
+    print("\n".join(diff(Path(words[0]), Path(words[1]))))
+    return 0
 
 
 class Screen:
@@ -100,9 +174,9 @@ class Screen:
     def tell(self, text: str) -> None:
         """Overwrites the line of what goes on."""
         if self.is_terminal:
-            print(f"\r\x1b[K{text}"[:120], end="", file=sys.stderr, flush=True)
+            print(f"\r\x1b[K{text[:100]}", end="", file=sys.stderr, flush=True)
 
-    def done(self, case, left: float) -> None:
+    def done(self, case: Any, left: float) -> None:
         """A case and how long the others will take."""
         from experiments.bench import table  # late, for start-up time
         from experiments.progress import duration

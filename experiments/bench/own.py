@@ -1,0 +1,151 @@
+"""A study of one's own: cases in a YAML file.
+
+    suite: attention
+    rounds: 7
+    rivals: [jax.nn, torch]
+    cases:
+      - {spec: "causal & window(back=127)", length: 2048, batch: 1, backward: true}
+      - {spec: causal, length: 2048, batch: 1, backward: true, rivals: [flex]}
+
+A case has the fields of its work in `experiments.bench.work`, and may name its rivals.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from experiments.bench.cases import Case, Goal
+from experiments.bench.race import Rules
+from experiments.bench.rivals import CONTENDERS
+from experiments.bench.work import KINDS
+from experiments.config import ConfigError, did_you_mean
+from experiments.config.errors import show
+from experiments.config.origin import Origin, Origins
+from experiments.config.origin import Path as Place
+from experiments.config.source import read_tree
+
+WORDS = {
+    int: "a whole number of at least 1",
+    float: "a number",
+    bool: "true or false",
+    str: "a text",
+    tuple: "a list",
+}
+KEYS = ("suite", "cases", "rivals", "rounds", "burst", "threads", "allocator")
+
+
+def read_study(path: Path, rules: Rules) -> tuple[str, list[Case], Rules]:
+    """The suite, the cases and the rules of a file.
+
+    Args:
+      path: of the file.
+      rules: where the file says nothing.
+
+    Raises:
+      ConfigError: a fault, at its line.
+    """
+    text = path.read_text(encoding="utf-8")
+    tree = read_tree(text, lambda line: Origin(f"{path}:{line}", 0, line))
+    study = Study(tree.data, Origins(tree.origins, str(path)))
+    if tree.faults:
+        raise ConfigError(tree.faults)
+    return study.suite(), study.cases(), study.rules(rules)
+
+
+class Study:
+    """A file as it was read.
+
+    Args:
+      data: its mapping.
+      origins: where each value stands.
+    """
+
+    def __init__(self, data: Any, origins: Origins):
+        self.data, self.origins = data, origins
+        if not isinstance(data, dict):
+            raise self.fault((), "expected `suite:` and `cases:`.")
+        self.known(data, KEYS, ())
+
+    def suite(self) -> str:
+        """Its suite.
+
+        Raises:
+          ConfigError: there is none of that name.
+        """
+        name = self.data.get("suite")
+        if name not in CONTENDERS:
+            hint = did_you_mean(str(name), CONTENDERS)
+            raise self.fault(("suite",), f"unknown suite {show(name)}. {hint}")
+        return name
+
+    def rules(self, rules: Rules) -> Rules:
+        """Rounds and the rest; what the file does not say stays.
+
+        Raises:
+          ConfigError: a value of another type.
+        """
+        said = {k: x for k, x in self.data.items() if k in KEYS[3:]}
+        for key, value in said.items():
+            self.like(value, getattr(rules, key), (key,))
+        return dataclasses.replace(rules, **said)
+
+    def cases(self) -> list[Case]:
+        """Its cases.
+
+        Raises:
+          ConfigError: there are none, or one has a fault.
+        """
+        cases = self.data.get("cases")
+        if not isinstance(cases, list) or not cases:
+            raise self.fault(("cases",), "expected a list of at least one case.")
+        return [self.case(each, ("cases", n)) for n, each in enumerate(cases)]
+
+    def case(self, said: Any, place: Place) -> Case:
+        """One case.
+
+        Raises:
+          ConfigError: an unknown key, or a value of another type.
+        """
+        suite = self.suite()
+        kind = KINDS[suite]
+        defaults = kind()
+        if not isinstance(said, dict):
+            raise self.fault(place, f"expected a mapping, got {show(said)}.")
+        fields = [each.name for each in dataclasses.fields(kind)]
+        self.known(said, [*fields, "rivals"], place)
+        values = {k: x for k, x in said.items() if k != "rivals"}
+        for key, value in values.items():
+            self.like(value, getattr(defaults, key), (*place, key))
+            values[key] = tuple(value) if isinstance(value, list) else value
+        rivals = said.get("rivals", self.data.get("rivals", []))
+        names = [name for name in CONTENDERS[suite] if name != "ours"]
+        for name in rivals:
+            if name not in names:
+                hint = did_you_mean(str(name), names)
+                raise self.fault(
+                    (*place, "rivals"), f"unknown rival {show(name)}. {hint}"
+                )
+        return Case(kind(**values), tuple(map(Goal, rivals)), brief=True)
+
+    def known(self, said: dict[str, Any], keys: Any, place: Place) -> None:
+        """Refuses a key that means nothing."""
+        for key in said:
+            if key not in keys:
+                hint = did_you_mean(key, keys)
+                raise self.fault((*place, key), f"unknown key. {hint}")
+
+    def like(self, value: Any, default: Any, place: Place) -> None:
+        """Refuses a value of another type than the default's, and sizes below 1."""
+        wanted = type(default)
+        if wanted is float and isinstance(value, int):
+            wanted = int
+        if default is None:  # threads
+            wanted = int
+        is_type = type(value) is (list if wanted is tuple else wanted)
+        is_small = type(value) is int and value < (place[-1] != "documents")
+        if not is_type or is_small:
+            raise self.fault(place, f"expected {WORDS[wanted]}, got {show(value)}.")
+
+    def fault(self, place: Place, message: str) -> ConfigError:
+        """The error for a place."""
+        return ConfigError([self.origins.fault(place, message)])
