@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from experiments import tasks
@@ -64,6 +64,49 @@ def _score(
     setup: Setup, params: Any, config: Config, batches: int | None, halted: Halted
 ) -> Score | None:
     """The score at one difficulty; compiles for its shapes."""
+    made = _at(setup, config)
+    wanted = batches or setup.config.eval.batches or made.task.validation_steps
+    return evaluate(
+        made.eval_call,
+        params,
+        replace(made.inputs, seed=setup.inputs.seed),
+        batches=min(wanted, made.task.validation_steps),
+        most=made.most,
+        halted=halted,
+    )
+
+
+_kept: dict[tuple[str, ...], Setup] = {}
+MOST_KEPT = 32  # compiled difficulties; runs of one sweep share them
+
+
+def _at(setup: Setup, config: Config) -> Setup:
+    """What evaluates at one difficulty, compiled once for all runs that are alike."""
+    # A model for longer texts is built anew, since its positions may be a table; for
+    # shorter ones the trained one serves, whose learned table has places to spare.
+    is_longer = config.data.length > setup.config.data.length
+    built = config if is_longer else setup.config
+    key = (setup.task.fingerprint, config.data.model_dump_json(), *_alike(built))
+    if key not in _kept:
+        if len(_kept) >= MOST_KEPT:
+            _kept.clear()
+        _kept[key] = assemble(built, _task(setup, config))
+    return _kept[key]
+
+
+def _alike(config: Config) -> tuple[str, ...]:
+    """What an evaluation depends on; two runs may differ in all the rest."""
+    sections = (config.model, config.precision, config.mesh, config.data)
+    numbers = (config.train.steps_per_call, config.optim.accumulate)
+    return (*(each.model_dump_json() for each in sections), *map(str, numbers))
+
+
+def _task(setup: Setup, config: Config) -> Any:
+    """The task at one difficulty.
+
+    Raises:
+      UserError: it has another vocabulary than the model.
+    """
     saved = setup.task.vocabulary.to_json()
     task = tasks.build(config.data, vocabulary=saved)
     if task.vocabulary.to_json() != saved:
@@ -71,19 +114,7 @@ def _score(
             f"grid: {json.dumps(config.data.options)} has another vocabulary than the"
             " model was trained with; leave the options that change it as they were."
         )
-    # A model for longer texts is built anew, since its positions may be a table; for
-    # shorter ones the trained one serves, whose learned table has places to spare.
-    is_longer = config.data.length > setup.config.data.length
-    made = assemble(config if is_longer else setup.config, task)
-    wanted = batches or made.eval_batches
-    return evaluate(
-        made.eval_call,
-        params,
-        made.inputs,
-        batches=min(wanted, task.validation_steps),
-        most=made.most,
-        halted=halted,
-    )
+    return task
 
 
 def row(found: Sequence[Scored]) -> dict[str, float]:

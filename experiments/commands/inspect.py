@@ -20,7 +20,7 @@ def inspect(
     runs: Runs = RUNS,
     prompt: Annotated[
         str | None,
-        typer.Option(help="The text (default: a validation example)."),
+        typer.Option(help="The text, or source (default: a validation example)."),
     ] = None,
     example: Annotated[
         int, typer.Option(min=0, help="Which validation example, from 0.")

@@ -13,6 +13,8 @@ from experiments.errors import UserError
 if TYPE_CHECKING:
     from experiments.records import RunRecord
 
+Study = tuple[str, dict[str, Any]] | None  # its title, and options of its page
+
 
 def report(
     names: Annotated[
@@ -51,7 +53,7 @@ def report(
         damaged=damaged,
         **(named[1] if named else {}),
     )
-    drawn = _draw(records, charts) if charts is not None else []
+    drawn = _draw(records, charts, named) if charts is not None else []
     found = {
         "file": str(out),
         "bytes": size,
@@ -65,7 +67,8 @@ def report(
 def _lines(found: dict[str, Any]) -> str:
     size, count = found["bytes"] / 1e6, len(found["runs"])
     left = [f"left out: {reason}" for reason in found["left_out"].values()]
-    page = f"{found['file']}: {count} runs, {size:.2f} MB"
+    noun = "run" if count == 1 else "runs"
+    page = f"{found['file']}: {count} {noun}, {size:.2f} MB"
     return "\n".join([*left, page, *found["charts"]])
 
 
@@ -73,7 +76,7 @@ def _title(names: list[str]) -> str:
     return ", ".join(Path(name).name for name in names[:3]) or "Report of all runs"
 
 
-def _study(names: list[str], root: Path) -> tuple[str, dict[str, Any]] | None:
+def _study(names: list[str], root: Path) -> Study:
     """The title of a study, and what it compares, if it alone is asked for."""
     if len(names) != 1:
         return None
@@ -94,7 +97,7 @@ def _study(names: list[str], root: Path) -> tuple[str, dict[str, Any]] | None:
     return index.title, {"comparison": compare(found, asked), "names": called}
 
 
-def _draw(records: list["RunRecord"], folder: Path) -> list[Path]:
+def _draw(records: list["RunRecord"], folder: Path, named: Study) -> list[Path]:
     try:
         from experiments.report.charts import draw  # late: an extra
     except ImportError:
@@ -102,4 +105,4 @@ def _draw(records: list["RunRecord"], folder: Path) -> list[Path]:
             "attn report --charts needs altair and vl-convert: pip install"
             " 'attn[plots]', or pip install -e '.[plots]' in a checkout."
         ) from None
-    return draw(records, folder)
+    return draw(records, folder, **(named[1] if named else {}))

@@ -168,8 +168,9 @@ def _check_removable(path: Path) -> None:
 def _ask(paths: list[Path]) -> None:
     if not sys.stdin.isatty():
         raise UserError(
-            f"attn runs rm: would remove {len(paths)} runs and cannot ask here;"
-            " say --yes."
+            f"attn runs rm: would remove {', '.join(path.name for path in paths[:5])}"
+            f"{f' and {len(paths) - 5} more' if len(paths) > 5 else ''} and cannot ask"
+            " here; say --yes."
         )
     listed = "\n".join(f"  {path}" for path in paths)
     typer.confirm(f"Remove for good:\n{listed}\n?", abort=True)

@@ -26,7 +26,7 @@ def compare(found: Found, asked: Asked) -> Comparison:
     Raises:
       UserError: they cannot be compared.
     """
-    members = _comparable(found.members)
+    members = _comparable(found)
     variants = tuple(dict.fromkeys(each.variant for each in members))
     reference = asked.reference or variants[0]
     if reference not in variants:
@@ -59,25 +59,28 @@ def compare(found: Found, asked: Asked) -> Comparison:
     )
 
 
-def _comparable(members: Sequence[Member]) -> Sequence[Member]:
+def _comparable(found: Found) -> Sequence[Member]:
     """The runs, if every variant has a task in common with another one.
 
     Raises:
-      UserError: two variants learn different things; it says which.
+      UserError: they learn different things; it names two runs, and what each learns.
     """
-    tasks: dict[str, set[str]] = {}
+    members, tasks = found.members, {}
     for each in members:
-        tasks.setdefault(each.variant, set()).add(each.task)
+        tasks.setdefault(each.variant, {}).setdefault(each.task, each)
     for variant, mine in tasks.items():
-        others = [(name, of) for name, of in tasks.items() if name != variant]
-        if others and not any(mine & of for _, of in others):
-            name, of = others[0]
-            raise UserError(
-                f"attn compare: cannot be compared: `{variant}` learns"
-                f" {' and '.join(sorted(mine))}, `{name}` learns"
-                f" {' and '.join(sorted(of))}."
-            )
+        others = [of for name, of in tasks.items() if name != variant]
+        if others and not any(mine.keys() & of.keys() for of in others):
+            raise _different(*mine.values(), *others[0].values())
+    first = next(iter(tasks.values()))
+    if len(tasks) == 1 and len(first) > 1 and found.index is None:
+        raise _different(*first.values())  # a study may have one variant
     return members
+
+
+def _different(*members: Member) -> UserError:
+    said = ", ".join(f"{each.record.name} learns {each.task}" for each in members)
+    return UserError(f"attn compare: these cannot be compared: {said}.")
 
 
 def _check_metric(members: Sequence[Member], metric: str) -> None:

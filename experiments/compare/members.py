@@ -15,7 +15,8 @@ from experiments.sweep.index import Index, is_index, read_index
 from experiments.sweep.traced import put
 
 SAID = 3  # keys of a label; with more a name says it better
-UNSAID = ("name", "notes", "tags", "seed")
+# What tells nothing apart, or follows from the task.
+UNSAID = ("name", "notes", "tags", "seed", "sample.prompt", "data.context")
 
 
 @dataclass(frozen=True)

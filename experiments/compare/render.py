@@ -9,7 +9,8 @@ from rich.text import Text
 from experiments.compare.comparison import Comparison, Cost, Result
 
 WIDTH = 20  # of names, at least
-SLICES = 4  # metrics shown beside the first one; --json has all
+SLICES = 3  # of one table
+SHARES = ("accuracy", "exact_match")  # beyond 0 and 1 there is nothing
 SURE = 0.05
 
 
@@ -17,7 +18,7 @@ def show(comparison: Comparison, console: Console) -> None:
     """Prints the tables."""
     for task in comparison.tasks:
         shown = _means(comparison, task), _tests(comparison, task)
-        for table in (*shown, _others(comparison, task)):
+        for table in (*shown, *_slices(comparison, task)):
             if table is not None:
                 console.print(table)
     console.print(_costs(comparison))
@@ -53,7 +54,7 @@ def _means(comparison: Comparison, task: str) -> Table:
         table.add_row(
             Text(f"{row.variant} ({said})" if said else row.variant),
             number(found.mean),
-            interval(found.low, found.high),
+            interval(*bounded(row.metric, found.low, found.high)),
             "-" if found.sd is None else number(found.sd),
             str(found.n),
         )
@@ -91,27 +92,35 @@ def _cells(row: Result) -> Iterator[str]:
         yield "" if p is None else probability(p)
 
 
-def _others(comparison: Comparison, task: str) -> Table | None:
-    """The other metrics, a column each; means only."""
+def _slices(comparison: Comparison, task: str) -> Iterator[Table]:
+    """The slices by the metric that counts, means with half of their intervals."""
     there = [m for m in comparison.metrics if m != comparison.metric]
     there = [m for m in there if comparison.find(task, comparison.reference, m)]
-    if not there:
-        return None
-    shown = there[:SLICES]
-    names = [each.removeprefix("val/") for each in shown]
-    table = _table("", "variant", *names)
-    for variant in comparison.variants:
-        found = [comparison.find(task, variant, metric) for metric in shown]
-        if any(found):
-            cells = [number(each.estimate.mean) if each else "-" for each in found]
-            table.add_row(Text(variant), *cells)
-    if len(there) > len(shown):
-        table.caption = Text(f"{len(there) - len(shown)} more metrics with --json")
-    return table
+    kind = comparison.metric.rpartition("/")[2]
+    alike = [each for each in there if each.rpartition("/")[2] == kind]
+    for first in range(0, len(alike), SLICES):
+        shown = alike[first : first + SLICES]
+        names = [each.removeprefix("val/").removesuffix(f"/{kind}") for each in shown]
+        table = _table(f"{task}: {kind} by slice", "variant", *names)
+        for variant in comparison.variants:
+            found = [comparison.find(task, variant, metric) for metric in shown]
+            if any(found):
+                table.add_row(Text(variant), *(_slice(each) for each in found))
+        yield table
+
+
+def _slice(row: Result | None) -> str:
+    """`0.9341 ±0.0361`."""
+    if row is None:
+        return "-"
+    found = row.estimate
+    half = "" if found.high is None else f" ±{found.high - found.mean:.4f}"
+    return f"{number(found.mean)}{half}"
 
 
 def _costs(comparison: Comparison) -> Table:
-    columns = ("parameters", "FLOPs/token", "state bytes/token", "step ms", "memory")
+    columns = ("parameters", "FLOPs\nper token", "state bytes\nper token")
+    columns += ("step ms", "peak\nmemory")
     table = _table("cost", "variant", *columns)
     several = len(comparison.tasks) > 1
     for cost in comparison.costs:
@@ -133,12 +142,22 @@ def _lines(comparison: Comparison) -> Iterator[str]:
     for variant, changes in comparison.differences.items():
         listed = "; ".join(changes) or "nothing but the seed"
         yield f"{variant} differs from {comparison.reference}: {listed}"
+    yield "Losses and all other metrics of every slice: --json."
     yield from comparison.notes
 
 
 def number(value: float) -> str:
     """A metric, four digits behind the point."""
     return f"{value:.4f}"
+
+
+def bounded(
+    metric: str, low: float | None, high: float | None
+) -> tuple[float | None, float | None]:
+    """The ends of an interval, for a share within 0 and 1."""
+    if low is None or high is None or metric.rpartition("/")[2] not in SHARES:
+        return low, high
+    return max(0.0, low), min(1.0, high)
 
 
 def interval(low: float | None, high: float | None) -> str:

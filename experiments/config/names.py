@@ -43,7 +43,7 @@ TASKS = {
     "majority": "which symbol stands most often in a line?",
     "numbers": "from numbers in words to digits (seq2seq)",
     "keywords": "from a report to what happened to what and where (seq2seq)",
-    "lines": "in which language is a line of source text written?",
+    "lines": "in which language is a line of source text written? Easy: signs tell it",
 }
 PRESETS = {
     "tiny": "seconds to minutes on two cores",

@@ -8,11 +8,10 @@ import jax
 import numpy as np
 
 from experiments.errors import UserError
-from experiments.generate import encode_prompt
 from experiments.inspect.probe import Probe, make_probe
+from experiments.inspect.prompts import prompted
 from experiments.inspect.scores import head_scores
 from experiments.inspect.texts import (
-    continued,
     fitting,
     repeated,
     validation_example,
@@ -34,7 +33,7 @@ def inspect_run(
 
     Args:
       path: the run directory.
-      prompt: the text; None takes a validation example.
+      prompt: the text, of a translator the source; None takes a validation example.
       example: which validation example.
       repeat: reads random tokens twice instead, the standard test for induction.
       which: checkpoint: best, last, or a step.
@@ -59,16 +58,15 @@ def inspect_trained(
 ) -> Inspection:
     """`inspect_run` for a model that is loaded already."""
     setup, kind = trained.setup, trained.setup.config.model.kind
-    if (prompt is not None or repeat) and kind != "decoder":
+    if repeat and kind != "decoder":
         raise UserError(
-            f"attn inspect: --prompt and --repeat are for decoders, and this is"
-            f" a {kind} model; choose a validation example with --example."
+            f"attn inspect: --repeat is for decoders, and this is a {kind} model;"
+            " give it a --prompt, or a validation example with --example."
         )
     if repeat:
         batch, about = repeated(setup), "random tokens, twice (seed 0)"
     elif prompt is not None:
-        tokens = encode_prompt(setup.config, setup.task.vocabulary, prompt)
-        batch, about = continued(np.asarray(tokens, np.int32)), "prompt"
+        batch, about = prompted(trained, prompt)
     else:
         batch = validation_example(setup, example)
         about = f"validation example {example}"

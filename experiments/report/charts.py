@@ -7,42 +7,42 @@ from typing import Any
 
 import altair as alt
 
+from experiments.compare.comparison import Comparison
+from experiments.folder import check_name
 from experiments.records import RunRecord
-from experiments.report.metrics import is_share, name_of, unit_of
+from experiments.report.beyond import cost, grids
+from experiments.report.encodings import HEIGHT, WIDTH, across, colour, value
 from experiments.report.series import thin
 from experiments.report.view import View, make_view, measure
-from experiments.variants import Variant
+from experiments.variants import Names, Variant
 
-WIDTH, HEIGHT, POINTS = 560, 320, 200
-PALETTE = (  # that of the page by light, `--k0` to `--k9` of its style
-    "#1f6fb4",
-    "#d1570f",
-    "#1f8a4c",
-    "#8a4fb5",
-    "#c2304a",
-    "#0b8a99",
-    "#8a6d00",
-    "#c24c98",
-    "#5d6b7a",
-    "#7a4a2b",
-)
+POINTS = 200  # of a curve
 SCALE = 2  # of a PNG, for dense screens
 
 
-def draw(records: Sequence[RunRecord], folder: Path) -> list[Path]:
-    """Writes `curves` and `estimates` of each task, as PNG and SVG.
+def draw(
+    records: Sequence[RunRecord],
+    folder: Path,
+    *,
+    comparison: Comparison | None = None,
+    names: Names | None = None,
+) -> list[Path]:
+    """Writes the charts of each task, as PNG and SVG.
+
+    `curves`, `estimates`, `cost` where variants differ, and `grid_length` where they
+    were evaluated on lengths.
 
     Args:
       records: runs of any variants and tasks.
       folder: made if it is not there.
+      comparison, names: those of the page; see `write_report`.
     """
-    view = make_view(records, title="")
+    view = make_view(records, title="", comparison=comparison, names=names)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for place, task in enumerate(view.tasks):
         suffix = f"_{place + 1}" if len(view.tasks) > 1 else ""
-        for name, made in (("curves", curves), ("estimates", estimates)):
-            chart = made(view, task)
+        for name, chart in _charts(view, task):
             for ending in (".png", ".svg"):
                 path = folder / f"{name}{suffix}{ending}"
                 options = {"scale_factor": SCALE} if ending == ".png" else {}
@@ -51,16 +51,25 @@ def draw(records: Sequence[RunRecord], folder: Path) -> list[Path]:
     return written
 
 
+def _charts(view: View, task: str) -> Iterator[tuple[str, Any]]:
+    yield "curves", curves(view, task)
+    yield "estimates", estimates(view, task)
+    if (made := cost(view, task)) is not None:
+        yield "cost", made
+    for axis, chart in grids(view, task):
+        yield f"grid_{check_name(axis)}", chart
+
+
 def curves(view: View, task: str) -> Any:
     """The metric of a task over steps: means over seeds with their range."""
     metric = view.metric(task)
     rows = [row for each in view.of_task(task) for row in _points(each, metric)]
     base = alt.Chart(alt.Data(values=rows)).encode(
-        x=alt.X("step:Q", title="step"), color=_colour(view)
+        x=alt.X("step:Q", title="step"), color=colour(view)
     )
-    line = base.mark_line(strokeWidth=2).encode(y=_value("mean(value):Q", metric))
+    line = base.mark_line(strokeWidth=2).encode(y=value("mean(value):Q", metric))
     band = base.mark_area(opacity=0.18).encode(
-        y=_value("min(value):Q", metric), y2="max(value):Q"
+        y=value("min(value):Q", metric), y2="max(value):Q"
     )
     title = alt.Title(task, subtitle="mean and range over seeds", anchor="start")
     return (band + line).properties(width=WIDTH, height=HEIGHT, title=title)
@@ -77,16 +86,16 @@ def estimates(view: View, task: str) -> Any:
     ]
     dots = [{"variant": label, "value": v} for label, e in found for v in e.values]
     rows = alt.Y("variant:N", title=None, sort=[each.label for each in variants])
-    colour = _colour(view, None)
+    paint = colour(view, None)
     seeds = alt.Chart(alt.Data(values=[d for d in dots if math.isfinite(d["value"])]))
     bars = alt.Chart(alt.Data(values=means))
     chart = (
-        seeds.mark_circle(opacity=0.35).encode(_across("value:Q", metric), rows, colour)
+        seeds.mark_circle(opacity=0.35).encode(across("value:Q", metric), rows, paint)
         + bars.mark_rule(strokeWidth=2).encode(
-            _across("low:Q", metric), rows, colour, x2="high:Q"
+            across("low:Q", metric), rows, paint, x2="high:Q"
         )
         + bars.mark_circle(size=90, opacity=1).encode(
-            _across("mean:Q", metric), rows, colour
+            across("mean:Q", metric), rows, paint
         )
     )
     title = alt.Title(
@@ -98,38 +107,9 @@ def estimates(view: View, task: str) -> Any:
 
 
 def _points(variant: Variant, metric: str) -> Iterator[dict[str, Any]]:
-    found = [run.curve(metric) for run in variant.runs]
-    longest = max(len(steps) for steps, _ in found)
-    for steps, values in (thin(*each, POINTS, longest) for each in found):
-        for step, value in zip(steps.tolist(), values.tolist(), strict=True):
-            if math.isfinite(value):
-                yield {"variant": variant.label, "step": step, "value": value}
-
-
-LEGEND = alt.Legend(
-    orient="bottom", columns=2, labelLimit=400, title=None, symbolOpacity=1
-)
-
-
-def _colour(view: View, legend: alt.Legend | None = LEGEND) -> alt.Color:
-    """A label has one colour, the page's, in every chart."""
-    colours = [PALETTE[n % len(PALETTE)] for n in range(len(view.labels))]
-    scale = alt.Scale(domain=view.labels, range=colours)
-    return alt.Color("variant:N", legend=legend, scale=scale)
-
-
-def _value(field: str, metric: str) -> alt.Y:
-    return alt.Y(field, title=_title(metric), axis=_axis(metric)).scale(zero=False)
-
-
-def _across(field: str, metric: str) -> alt.X:
-    return alt.X(field, title=_title(metric), axis=_axis(metric)).scale(zero=False)
-
-
-def _title(metric: str) -> str:
-    unit = unit_of(metric)
-    return f"{name_of(metric)} ({unit})" if unit else name_of(metric)
-
-
-def _axis(metric: str) -> alt.Axis:
-    return alt.Axis(format="%") if is_share(metric) else alt.Axis()
+    curves = [run.curve(metric) for run in variant.runs]
+    longest = max(len(steps) for steps, _ in curves)
+    for steps, values in (thin(*each, POINTS, longest) for each in curves):
+        for step, found in zip(steps.tolist(), values.tolist(), strict=True):
+            if math.isfinite(found):
+                yield {"variant": variant.label, "step": step, "value": found}

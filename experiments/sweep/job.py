@@ -1,10 +1,13 @@
 """What one worker does at a time: some runs of one program."""
 
+import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 
@@ -12,7 +15,9 @@ from experiments import process, storage, tasks
 from experiments.config import Config
 from experiments.config.load import restored
 from experiments.data import task_of
+from experiments.grid import evaluate_grid
 from experiments.run import Run, directory
+from experiments.setup import Setup
 from experiments.signals import Stop
 from experiments.sweep.lockstep import Bank, Part, failed, in_words, train_lanes
 from experiments.sweep.program import Program
@@ -75,26 +80,45 @@ class Report:
 def probe(job: Job) -> dict[str, float]:
     """Seconds that a program needs to compile, and for a step of one run.
 
-    It trains nothing that is kept, but the compiled program is.
+    It trains nothing that is kept, but the compiled program is. To compile is to take
+    a step and a look at one validation batch, of each cell where there is a grid.
     """
     configs = [restored(dict(each)) for each in job.configs[: job.lanes]]
     program = _program(job, configs[0], tasks.build(configs[0].data))
-    call, start = _caller(program, configs), time.monotonic()
+    start = time.monotonic()
+    call, judge = _caller(program, configs)
     call(1)
-    overhead, start, steps = time.monotonic() - start, time.monotonic(), 0
-    while (passed := time.monotonic() - start) < PROBE_SECONDS or not steps:
+    judge()
+    overhead = time.monotonic() - start
+    times: list[float] = []
+    while sum(times) < PROBE_SECONDS:
+        start = time.monotonic()
         call(program.setup.most)
-        steps += program.setup.most
-    return {"overhead": overhead, "step": passed / steps / len(configs)}
+        times.append(time.monotonic() - start)
+    # The median: what else the machine does now and then belongs to no program.
+    step = statistics.median(times) / program.setup.most / len(configs)
+    return {"overhead": overhead, "step": step}
 
 
-def _caller(program: Program, configs: Sequence[Config]) -> Callable[[int], Any]:
-    """Takes steps of one run, or of several side by side, and waits for them."""
+Calls = tuple[Callable[[int], Any], Callable[[], Any]]
+
+
+def _caller(program: Program, configs: Sequence[Config]) -> Calls:
+    """Takes steps of one run, or of several side by side; and scores one batch."""
     setups = [program.alone(each) for each in configs]
+    first, one = jnp.int32(0), jnp.int32(1)
     if len(setups) > 1:
         bank = Bank(program, configs, [setup.start() for setup in setups])
-        return bank.advance
-    setup = setups[0]
+
+        def judge() -> None:
+            bank.evaluate(0, None, None, first, one)
+            _grid(setups[0], program.take(bank.states, first).best_params)
+
+        return bank.advance, judge
+    return _calls(setups[0])
+
+
+def _calls(setup: Setup) -> Calls:
     state = setup.start()
 
     def advance(count: int) -> None:
@@ -102,7 +126,19 @@ def _caller(program: Program, configs: Sequence[Config]) -> Callable[[int], Any]
         state, _, done = setup.train_call(state, setup.inputs, np.int32(count))
         int(done)
 
-    return advance
+    def judge() -> None:
+        params = state.best_params
+        sums = setup.eval_call(params, setup.inputs, jnp.int32(0), jnp.int32(1))
+        jax.block_until_ready(sums)
+        _grid(setup, params)
+
+    return advance, judge
+
+
+def _grid(setup: Setup, params: Any) -> None:
+    """One batch of each cell, where the config asks for a grid."""
+    if setup.config.eval.grid:
+        evaluate_grid(setup, params, setup.config.eval.grid, batches=1)
 
 
 def work(job: Job, stop: Stop) -> Report:

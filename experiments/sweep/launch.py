@@ -75,7 +75,8 @@ class Worker:
     code = 0  # of the process that ended without an answer
 
     def _start(self) -> None:
-        options = json.dumps({"cores": list(self.share) if self.share else None})
+        cores = list(self.share) if self.share else None
+        options = json.dumps({"cores": cores, "said": sys.argv[1:]})
         with self.errors.open("ab") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "experiments.sweep.worker", options],

@@ -119,19 +119,20 @@ def train_lanes(program: Program, runs: Sequence[Run], stop: Stop) -> list[str |
     """
     errors: list[str | None] = [None] * len(runs)
     trainers: dict[int, Trainer] = {}
-    for number, run in enumerate(runs):
-        trainer = Trainer(
-            program.alone(run.config), run, Glance(stop), Console(quiet=True)
-        )
-        try:
-            trainer.open()
-            trainers[number] = trainer
-        except Exception as error:  # one lane's trouble is not the others'
-            errors[number] = failed(run, error)
-    steps = {each.course.step for each in trainers.values()}
-    for step in sorted(steps):  # lanes that were stopped at other steps go apart
-        together = {n: t for n, t in trainers.items() if t.course.step == step}
-        _in_step(program, together, stop, errors)
+    with contextlib.ExitStack() as closing:  # sinks write what they hold back
+        for number, run in enumerate(runs):
+            setup, quiet = program.alone(run.config), Console(quiet=True)
+            trainer = Trainer(setup, run, Glance(stop), quiet)
+            closing.enter_context(trainer.closing)
+            try:
+                trainer.open()
+                trainers[number] = trainer
+            except Exception as error:  # one lane's trouble is not the others'
+                errors[number] = failed(run, error)
+        steps = {each.course.step for each in trainers.values()}
+        for step in sorted(steps):  # lanes that were stopped at other steps go apart
+            together = {n: t for n, t in trainers.items() if t.course.step == step}
+            _in_step(program, together, stop, errors)
     return errors
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FILE = ".pace.json"
 START = 4.0  # seconds until a new process has imported JAX
+RUN = 1.0  # and of a run beside its steps: its folder, first state and checkpoint
 WORTH = 0.6  # lanes have to save that much, or runs are computed one after the other
 
 
@@ -75,7 +76,7 @@ class Paces:
             if not like:
                 return None
             known = {k: sum(v[k] for v in like) / len(like) for k in like[0]}
-        return known["overhead"] + known["step"] * part.cost
+        return known["overhead"] + RUN * len(part.runs) + known["step"] * part.cost
 
     def note(self, program: str, way: Way, *, step: float, overhead: float) -> None:
         """Keeps a measurement; the file is read anew, as another sweep may run."""

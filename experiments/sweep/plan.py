@@ -3,11 +3,13 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from experiments import folder
 from experiments.config import Config, resolve
+from experiments.config.grid import cells
 from experiments.config.many import Point
 from experiments.errors import UserError
 from experiments.manifest import cores
@@ -38,17 +40,23 @@ class Planned:
         """Of the run."""
         return self.point.config.seed
 
-    @property
+    @cached_property
     def steps(self) -> int:
         """Optimizer steps of the whole run."""
         return resolve(self.point.config).steps
 
-    @property
+    @cached_property
     def cost(self) -> float:
-        """Optimizer steps, with a validation batch as a third of one."""
+        """Optimizer steps, with a validation batch of their length as a third of one.
+
+        A grid, at the end, is more such batches, dearer where they are longer.
+        """
         derived, config = resolve(self.point.config), self.point.config
         evaluations = math.ceil(derived.steps / derived.eval_every)
-        return derived.steps + evaluations * (config.eval.batches or 20) / 3
+        grid = cells(config, config.eval.grid) if config.eval.grid else []
+        lengths = [each.config.data.length for each in grid if each.config]
+        looks = evaluations + sum(lengths) / config.data.length
+        return derived.steps + looks * (config.eval.batches or 20) / 3
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from experiments import signals
+from experiments import signals, sinks
 from experiments.config import ConfigError, Fault
 from experiments.config.many import Many, Point
 from experiments.config.notation import check_notation
@@ -44,7 +45,7 @@ class Asked:
 
 
 def check_points(points: Sequence[Point]) -> None:
-    """Refuses notation that the library cannot read, of all points at once.
+    """Refuses notation that cannot be read and sinks that are not installed.
 
     Raises:
       ConfigError: with the faults of all points, each once.
@@ -53,6 +54,7 @@ def check_points(points: Sequence[Point]) -> None:
     for point in points:
         try:
             check_notation(point.config)
+            sinks.check(point.config)
         except ConfigError as error:
             found |= {str(fault): fault for fault in error.faults}
     if found:
@@ -112,6 +114,10 @@ def train(
 ) -> tuple[int, dict[str, Any]]:
     """Trains some points; the exit code, and what was planned and done."""
     plan = _plan(many, points, asked)
+    if asked.dry_run and asked.measure and plan.parts:
+        with TemporaryDirectory() as folder:  # the sweep has none before it begins
+            compare_ways(plan, Path(folder), console)
+        plan = _plan(many, points, asked)
     if not asked.dry_run and plan.parts:
         index.write()
         if asked.measure or (alone(plan) and many.plan.lanes is None):
@@ -179,7 +185,7 @@ def alone(plan: Plan) -> bool:
 def compare_ways(plan: Plan, folder: Path, console: Console) -> None:
     """Measures what could be done, and shows it."""
     found = measure(plan, ways(plan), folder)
-    first = next(iter(found.values()), None)
+    first = next(iter(found.values()), 1.0)
     for way, seconds in found.items():
         console.print(
             f"  {1e3 * seconds:8.2f} ms a step and run, {seconds / first:.2f}: "

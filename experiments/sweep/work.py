@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from experiments.manifest import cores
 from experiments.progress import duration
 from experiments.signals import STOPPED, Stop
 from experiments.sweep.launch import Answer, Crew, ended, request
-from experiments.sweep.pace import Way
+from experiments.sweep.pace import RUN, Way
 from experiments.sweep.plan import Plan, shares_device
 from experiments.sweep.watch import Watch
 
@@ -64,9 +64,12 @@ class Done:
 
 
 def estimated(plan: Plan, folder: Path) -> Plan:
-    """The plan with a pace; where none is known, some steps are taken to find out."""
+    """The plan with a pace; where none is known, some steps are taken to find out.
+
+    By all workers at once: one alone would have the cores of the others.
+    """
     if plan.seconds is None:
-        measure(plan, [replace(plan.way, workers=1)], folder, told=plan.way)
+        measure(plan, [plan.way], folder)
     return plan
 
 
@@ -79,16 +82,13 @@ def ways(plan: Plan) -> list[Way]:
     return list(dict.fromkeys(found))
 
 
-def measure(
-    plan: Plan, compared: Sequence[Way], folder: Path, told: Way | None = None
-) -> dict[Way, float]:
+def measure(plan: Plan, compared: Sequence[Way], folder: Path) -> dict[Way, float]:
     """Seconds per step of one run, for some ways of computing the first program.
 
     Args:
       plan: whose first part is measured.
       compared: the ways; all workers of one work at the same time.
       folder: for what workers print.
-      told: the way that the pace is noted for; None is the way itself.
     """
     part, found = plan.parts[0], {}
     for way in compared:
@@ -103,7 +103,7 @@ def measure(
         if len(good) == way.workers:
             step = sum(each["step"] for each in good) / len(good)
             overhead = max(each["overhead"] for each in good)
-            plan.paces.note(part.program, told or way, step=step, overhead=overhead)
+            plan.paces.note(part.program, way, step=step, overhead=overhead)
             found[way] = step / way.workers
     return found
 
@@ -154,8 +154,8 @@ def _take_in(plan: Plan, number: int, answer: Answer, code: int, done: Done) -> 
     done.outcomes |= {name: tuple(each) for name, each in answer["outcomes"].items()}
     whole = sum(run.steps for run in part.runs)
     if answer["steps"] == whole:  # what was resumed or stopped tells no pace
-        step = (answer["seconds"] - answer["overhead"]) / part.cost
         overhead = answer["overhead"]
+        step = (answer["seconds"] - overhead - RUN * len(part.runs)) / part.cost
         plan.paces.note(part.program, plan.way, step=max(step, 0), overhead=overhead)
 
 

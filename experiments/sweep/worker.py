@@ -1,6 +1,6 @@
 """A process that does jobs: one JSON line in, one JSON line out, until the input ends.
 
-    python -m experiments.sweep.worker '{"cores": [0]}'
+    python -m experiments.sweep.worker '{"cores": [0], "said": ["sweep", "s.yaml"]}'
 
 Nothing of one job can harm another: a worker that is killed is started anew, and its
 runs are reported as failed.
@@ -59,4 +59,6 @@ def do(request: dict[str, Any], stop: signals.Stop | None = None) -> dict[str, A
 if __name__ == "__main__":
     # What libraries print goes to standard error, so that the answers stay JSON.
     out, sys.stdout = sys.stdout, sys.stderr
-    sys.exit(main(json.loads(sys.argv[1])["cores"], out))
+    given = json.loads(sys.argv[1])
+    sys.argv[1:] = given["said"]  # manifests say what the user did
+    sys.exit(main(given["cores"], out))

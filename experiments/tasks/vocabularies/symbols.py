@@ -1,12 +1,16 @@
 """The symbols of a generated task; tasks make it, no config names it."""
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from experiments.config.errors import did_you_mean
+from experiments.config.errors import nearest
 from experiments.tasks.vocabularies.vocabulary import UnknownCharacter, Vocabulary
+
+SHOWN = 16  # symbols, or ranges of them, in a message
+NAMED = {" ": "space", "\n": "newline", "\t": "tab"}
 
 
 class Symbols(Vocabulary):
@@ -39,7 +43,7 @@ class Symbols(Vocabulary):
             if word not in self._numbers:
                 raise UnknownCharacter(
                     f"symbol {place + 1} is `{ascii(word)[1:-1]:.20}`, which the task"
-                    f" does not have. {did_you_mean(word, self._some())}"
+                    f" does not have. {self._hint(word)}"
                 )
         return np.array([self._numbers[word] for word in parts], np.int32)
 
@@ -49,9 +53,24 @@ class Symbols(Vocabulary):
     def record(self) -> dict[str, Any]:
         return {"words": list(self.words)}
 
-    def _some(self) -> list[str]:
-        shown = 80  # all that a reader wants to see of a long list
-        return list(self.words[:shown])
+    def _hint(self, word: str) -> str:
+        """The nearest symbol, or a short list of all."""
+        if close := nearest(word, self.words):
+            return f"Did you mean `{close}`?"
+        listed = list(self.words) if self.separator else ranges(self.words)
+        more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+        return f"Known: {' '.join(listed[:SHOWN])}{more}."
+
+
+def ranges(characters: Sequence[str]) -> list[str]:
+    """Letters and digits, three and more in a row as `a-z`; then the others."""
+    found: list[str] = []
+    plain = sorted(each for each in characters if each.isalnum())
+    others = [NAMED.get(each, each) for each in characters if not each.isalnum()]
+    for _, run in groupby(enumerate(plain), lambda pair: ord(pair[1]) - pair[0]):
+        signs = [sign for _, sign in run]
+        found += signs if len(signs) < 3 else [f"{signs[0]}-{signs[-1]}"]
+    return [*found, *others]
 
 
 def load(record: dict[str, Any]) -> Symbols:

@@ -136,6 +136,21 @@ def test_the_tables_show_markup_as_it_is(root, capsys):
     assert "Means over seeds" in said
 
 
+def test_slices_have_their_intervals_and_shares_end_at_one(tmp_path, capsys):
+    for seed in range(3):
+        more = {"val/gap_1-8/accuracy": 0.5 + seed / 10, "val/accuracy": 0.8 + seed / 9}
+        make_run(tmp_path, f"seed={seed}", more=more)
+        make_run(tmp_path, f"seed={seed}", WINDOW, more=more)
+    found = compare(find(runs(tmp_path), tmp_path), Asked(metric="val/accuracy"))
+    show(found, Console(width=80))
+    said = capsys.readouterr().out
+    assert "accuracy by slice" in said
+    assert "gap_1-8" in said
+    assert "0.6000 ±0.2484" in said
+    assert ".. 1.0000" in said
+    assert "1.1" not in said.split("against")[0]
+
+
 def test_noise_says_which_differences_can_be_seen(root):
     records, _ = read_runs(runs(root))
     causal = [each for each in records if each.config.model.mask == "causal"]

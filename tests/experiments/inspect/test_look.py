@@ -90,6 +90,25 @@ def test_rank_and_probability_are_of_the_right_token(trained):
         assert lens.probability[k, t] == pytest.approx(lens.probabilities[k, t, 0])
 
 
+def test_a_translator_reads_a_prompt_as_its_source_and_answers_itself(trained):
+    seen = inspect_trained(trained["seq2seq"], prompt="the 3rd of May, 1987")
+    assert "".join(seen.texts["source"]) == "the 3rd of May, 1987"
+    answer = seen.about.removeprefix("prompt; the model answers ")
+    assert "".join(seen.texts["tokens"][1:]) == answer[: len(seen.texts["tokens"]) - 1]
+    lens = seen.lens
+    assert lens is not None
+    assert (lens.wanted == -1).all()
+    vocabulary = trained["seq2seq"].setup.task.vocabulary
+    if answer:  # greedy: each layer's last word is the next token of the answer
+        assert vocabulary.decode(lens.tokens[-1, : len(answer), 0]) == answer
+
+
+def test_a_classifier_reads_a_prompt_and_says_the_class(trained):
+    seen = inspect_trained(trained["classifier"], prompt="aabba")
+    assert seen.texts["tokens"] == tuple("aabba")
+    assert seen.about.startswith("prompt; the model says ")
+
+
 def test_repeats_are_distinct_tokens_twice(trained):
     seen = inspect_trained(trained["decoder"], repeat=True)
     text = seen.texts["tokens"]
@@ -117,7 +136,9 @@ def test_a_long_text_is_cut_and_says_so(trained, monkeypatch):
         ("decoder", {"example": 10**6}, r"example 1000000 is not there; expected 0 to"),
         ("decoder", {"prompt": ""}, "expected at least one token"),
         ("decoder", {"prompt": "?"}, "prompt: "),
-        ("seq2seq", {"prompt": "a"}, "are for decoders, and this is a seq2seq model"),
+        ("seq2seq", {"repeat": True}, "is for decoders, and this is a seq2seq model"),
+        ("seq2seq", {"prompt": "12 \u00e9"}, r"Known: 0-9 A .* a-i .*"),
+        ("classifier", {"prompt": "a" * 999}, "expected at most .* tokens, got 999"),
     ],
 )
 def test_what_cannot_be_shown_is_one_line(trained, kind, options, message):

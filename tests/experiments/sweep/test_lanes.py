@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from experiments import sinks
 from experiments.config import load
 from experiments.run import Run, directory
 from experiments.setup import assemble
@@ -102,6 +103,31 @@ def test_lanes_find_what_single_runs_find(program, configs, singles, tmp_path):
         agree(run, singles / run.path.name)
         assert run.status == "done"
         assert names(run.path) == names(singles / run.path.name)
+
+
+def test_sinks_of_lanes_take_every_point_and_are_closed(
+    program, configs, tmp_path, monkeypatch
+):
+    taken = []
+
+    class Kept:
+        def __init__(self, run):
+            self.points = []
+
+        def write(self, step, row):
+            self.points.append((step, row.get("train/loss")))
+
+        def close(self):
+            taken.append(self.points)
+
+    monkeypatch.setitem(sinks.SINKS, "tensorboard", sinks.Kind(Kept, "json"))
+    shown = [put(each, {"log.sinks": ("tensorboard",)}) for each in configs]
+    runs, errors = lanes(program, shown, tmp_path)
+    assert errors == [None] * 2
+    wanted = [
+        [(row["step"], row.get("train/loss")) for row in run.metrics()] for run in runs
+    ]
+    assert sorted(taken) == sorted(wanted)
 
 
 def test_in_turn_one_program_serves_all(program, configs, singles, tmp_path):

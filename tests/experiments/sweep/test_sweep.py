@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from experiments import sinks
 from experiments.cli import main
 from experiments.commands.find import configs_folder
 from experiments.config.many import load_many
@@ -92,7 +93,7 @@ def test_lanes_and_single_runs_have_the_same_directories(folder, capsys):
     (index,) = (each for each in indexes if len(each.entries) == 4)
     assert main(["compare", index.name, "--best-of", "optim.lr"]) == 0
     said = capsys.readouterr().out
-    assert "state bytes/token" in said
+    assert "state bytes" in said
     assert "Each variant is at its best optim.lr" in said
 
 
@@ -184,6 +185,28 @@ def test_optuna_is_told_what_was_reached(folder):
             make_done(folder, point.config, 1 + abs(rate - 0.01))
     assert len(seen) == 7
     assert seen == [p.config.optim.lr for ps in batches(many, folder) for p in ps]
+
+
+@pytest.mark.slow
+def test_optuna_proposes_by_what_real_runs_reached(folder, capsys):
+    pytest.importorskip("optuna", reason="the extra `search` is not installed")
+    text = "{low: 1e-3, high: 1.0, scale: log}"
+    changes = ["sweep.mode=optuna", "sweep.trials=6", f"sweep.axes.optim.lr={text}"]
+    command = ["sweep", "s.yaml", *changes, "sweep.seeds=null"]
+    assert main(command) == 0
+    first = capsys.readouterr().out
+    assert "4 runs: 4 done" in first
+    assert "2 runs: 2 done" in first
+    assert statuses(folder) == ["done"] * 6
+    assert main(command) == 0
+    assert "all of them ended" in capsys.readouterr().out
+    assert len(statuses(folder)) == 6
+
+
+def test_sinks_that_are_not_installed_are_refused_before_anything(folder, monkeypatch):
+    monkeypatch.setitem(sinks.SINKS, "wandb", sinks.Kind(print, "no_such_package"))
+    assert main(["sweep", "s.yaml", "log.sinks=[wandb]"]) == 2
+    assert not (folder / "runs").exists()
 
 
 def make_done(folder, config, loss):
