@@ -89,15 +89,18 @@ class Compilations:
         """Seconds of tracing, lowering and compiling."""
         return sum(self.seconds.values())
 
-    def watch(self, function: Callable, name: str | None = None) -> Callable:
+    def watch(
+        self, function: Callable, name: str | None = None, *compiled: tuple
+    ) -> Callable:
         """The function, with every compilation after its first noted in `again`.
 
         Args:
           function: jitted; arguments may be donated.
           name: for the record; None is its own.
+          *compiled: arguments that it has been compiled for before.
         """
         label = name or getattr(function, "__name__", type(function).__name__)
-        known: list[Signature] = []
+        known = [signature(function, args, {}) for args in compiled]
         calls = 0
 
         def watched(*args: Any, **kwargs: Any) -> Any:

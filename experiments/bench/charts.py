@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from experiments.bench.race import CONTROL
 from experiments.bench.record import Measured, Record, Row
 from experiments.bench.statistics import interval
 from experiments.bench.table import milliseconds
@@ -82,7 +83,7 @@ def roofline(record: Record, colour: dict[str, str]) -> Html | None:
     clouds = [
         Series(name, shade, points, is_line=False)
         for name, shade in colour.items()
-        if (points := list(_rates(record, name)))
+        if name != CONTROL and (points := list(_rates(record, name)))
     ]
     if not clouds or not record.ceilings:
         return None
@@ -129,7 +130,11 @@ def growth(record: Record, colour: dict[str, str], what: str) -> list[Html]:
     for title, cases in groups.items():
         if len({case.work["length"] for case in cases}) < 3:
             continue
-        lines = [_growing(cases, name, shade, what) for name, shade in colour.items()]
+        lines = [
+            _growing(cases, name, shade, what)
+            for name, shade in colour.items()
+            if name != CONTROL
+        ]
         kept = [line for line in lines if len(line.points) > 2]
         label = {"time": "seconds a head", "memory": "temporary bytes a head"}[what]
         if kept:

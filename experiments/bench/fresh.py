@@ -45,7 +45,7 @@ def exported(work: ExportedWork, given: Arrays) -> Contender:
     """The contender in the other process."""
     from experiments.bench.worker import peak as so_far  # late: it is the main module
 
-    program = export.deserialize(Path(work.path).read_bytes())
+    program = export.deserialize(bytearray(Path(work.path).read_bytes()))
     arrays = [jax.device_put(given[f"arr_{n}"]) for n in range(len(given))]
     jax.block_until_ready(arrays)
     call = jax.jit(program.call)

@@ -60,7 +60,7 @@ class Program:
 
 
 def dissect(
-    function: Callable,
+    function: Any,
     args: tuple,
     *,
     flops: float | None = None,

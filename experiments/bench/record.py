@@ -132,7 +132,8 @@ def load(path: Path) -> Record:
 
 def _measured(said: dict[str, Any]) -> Measured:
     rows = [_row(each) for each in said.pop("rows")]
-    return Measured(**said | {"load": tuple(said["load"])}, rows=rows)
+    said["load"] = tuple(said["load"])
+    return Measured(**said, rows=rows)
 
 
 def _row(said: dict[str, Any]) -> Row:

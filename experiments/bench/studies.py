@@ -134,8 +134,7 @@ def study(
     program, _ = dissect(jitted, args, flops=flops)
     name = getattr(function, "__name__", type(function).__name__)
     with Compilations() as seen:
-        watched = seen.watch(jitted, name)
-        watched(*args)  # known from now on
+        watched = seen.watch(jitted, name, args)
         first = time.perf_counter()
         jax.block_until_ready(watched(*args))
         first = time.perf_counter() - first

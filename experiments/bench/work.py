@@ -15,6 +15,11 @@ class Work:
     suite: ClassVar[str]
     least: ClassVar[int] = 3  # calls of a turn, after one that warms up; 1 has none
 
+    @property
+    def label(self) -> str:
+        """A line for tables."""
+        raise NotImplementedError
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, for `read`."""
         return {"suite": self.suite, **asdict(self)}
@@ -224,7 +229,7 @@ KINDS = {
 def read(fields: dict[str, Any]) -> Any:
     """The work that `to_json` wrote."""
     fields = dict(fields)
-    kind = KINDS[fields.pop("suite")]
+    kind: Any = KINDS[fields.pop("suite")]
     return kind(
         **{k: tuple(x) if isinstance(x, list) else x for k, x in fields.items()}
     )

@@ -136,6 +136,16 @@ WRONG = [  # words, the line on stderr
         "attn explain: key heads must divide heads, got 3 a",
     ),
     (
+        ["bench", "atention"],
+        "attn bench: there is no suite 'atention'. Did you mean `attention`?",
+    ),
+    (["bench", "diff", "a"], "attn bench diff: expected two records or two HLO texts"),
+    (["bench", "no.yaml"], "no.yaml: no such file or directory."),
+    (
+        ["bench", "attention", "--spec", "causl"],
+        "notation: unknown name `causl`; did you mean `causal`?",
+    ),
+    (
         ["walkthrough", "--mask", "causl"],
         "notation: unknown name `causl`; did you mean `causal`?",
     ),
@@ -185,7 +195,8 @@ class TestFirstSteps:
             "import sys; from experiments import cli\n"
             "cli.main(['--help']); cli.main(['train', 'tiny.yaml', 'lr=3'])\n"
             "cli.main(['config', 'show', 'tiny.yaml'])\n"
-            "cli.main(['list', 'optimizers'])\n"
+            "cli.main(['list', 'optimizers']); cli.main(['bench', 'list'])\n"
+            "cli.main(['bench', '--help']); cli.main(['bench', 'atention'])\n"
             "cli.main(['resume']); cli.main(['train', 'tiny.yaml', '--dry-run'])\n"
             "print([m for m in ('jax', 'flax', 'optax') if m in sys.modules])"
         )

@@ -10,7 +10,7 @@ from experiments.bench.rivals.ours import of_attention
 from experiments.bench.work import AttentionWork
 
 CAP = 50.0
-CAPPED = "Attention(logits=softcap(50.0) >> alibi)"  # what is written out below
+CAPPED = "Attention(logits=softcap(50) >> alibi)"  # what is written out below
 
 
 def attention(work: AttentionWork, given: Arrays) -> Contender:
@@ -44,8 +44,8 @@ def allowed(work: AttentionWork, told: Known) -> jax.Array | None:
 
 
 def distances(work: AttentionWork) -> jax.Array:
-    """What ALiBi subtracts, [N, T, T]: Press et al. 2022, arXiv 2108.12409."""
+    """What ALiBi subtracts, [1, N, T, T]: Press et al. 2022, arXiv 2108.12409."""
     slopes = 2.0 ** (-8.0 * np.arange(1, work.heads + 1) / work.heads)
     i, j = jnp.arange(work.length)[:, None], jnp.arange(work.length)[None]
     distance = jnp.abs(i - j).astype(jnp.float32)
-    return jnp.asarray(slopes, jnp.float32)[:, None, None] * distance
+    return jnp.asarray(slopes, jnp.float32)[None, :, None, None] * distance[None, None]

@@ -1,0 +1,66 @@
+"""Contenders that need no library: they spend a given time, or misbehave."""
+
+import os
+import time
+
+import numpy as np
+
+from experiments.bench.contender import Contender, Refused
+
+SECONDS = 2e-3
+
+
+def _spend(seconds):
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def _contender(seconds, value=1.0):
+    def outputs():
+        return [np.full(3, value)]
+
+    given = lambda: {"weights": np.full(2, 7.0)}  # noqa: E731
+    return Contender(lambda: _spend(seconds), outputs, {"kernel": "spin"}, given=given)
+
+
+def ours(work, given):
+    assert not given
+    return _contender(SECONDS)
+
+
+def same(work, given):
+    assert given["weights"].tolist() == [7, 7]
+    return _contender(SECONDS)
+
+
+def slower(work, given):
+    return _contender(1.05 * SECONDS)
+
+
+def wrong(work, given):
+    return _contender(SECONDS, value=1.001)
+
+
+def unable(work, given):
+    raise Refused("it has no such kernel")
+
+
+def missing(work, given):
+    import no_such_library  # noqa: F401
+
+
+def dying(work, given):
+    made = _contender(SECONDS)
+    return Contender(lambda: os._exit(3), made.outputs)
+
+
+def failing_later(work, given):
+    calls = []
+
+    def call():
+        calls.append(1)
+        if len(calls) > 3:
+            raise MemoryError("all gone")
+
+    return Contender(call, lambda: [np.ones(3)])

@@ -1,0 +1,164 @@
+"""The tables agree with each other, and studies of one's own with them."""
+
+import ast
+import importlib.util
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from experiments.bench.asked import Asked, chosen
+from experiments.bench.cases import SUITES, of_suite
+from experiments.bench.own import read_study
+from experiments.bench.race import Rules, distance
+from experiments.bench.rivals import CONTENDERS, ours
+from experiments.bench.rivals.jax_nn import attention as jax_nn
+from experiments.bench.rivals.plain import attention as plain
+from experiments.bench.work import AttentionWork, LayerWork, read
+from experiments.config import ConfigError
+from experiments.errors import UserError
+
+CASES = [case for cases in SUITES.values() for case in cases]
+
+
+def test_every_case_has_its_own_label_and_comes_back_from_json():
+    assert len({each.work.label for each in CASES}) == len(CASES)
+    for each in CASES:
+        assert read(json.loads(json.dumps(each.work.to_json()))) == each.work
+
+
+def test_every_rival_of_a_case_stands_in_the_table():
+    for each in CASES:
+        assert {goal.rival for goal in each.goals} <= set(CONTENDERS[each.suite])
+
+
+@pytest.mark.parametrize("suite", CONTENDERS)
+def test_every_contender_is_a_function_of_its_file(suite):
+    assert next(iter(CONTENDERS[suite])) == "ours"
+    for target in CONTENDERS[suite].values():
+        module, _, name = target.partition(":")
+        spec = importlib.util.find_spec(module)
+        assert spec is not None
+        assert spec.origin is not None
+        tree = ast.parse(pathlib.Path(spec.origin).read_text())  # torch may be missing
+        found = [each for each in tree.body if isinstance(each, ast.FunctionDef)]
+        assert name in [each.name for each in found], target
+
+
+@pytest.mark.parametrize(
+    "spec", ["causal", "causal & window(back=2)", "softcap(50) >> alibi, causal"]
+)
+def test_contenders_in_jax_agree(spec):
+    work = AttentionWork(spec, batch=1, length=7, heads=2, width=3)
+    first = ours.attention(work, {})
+    given = {name: np.asarray(x) for name, x in first.given().items()}
+    assert distance(first.outputs(), plain(work, given).outputs()) < 1e-5
+    if "alibi" not in spec:
+        assert distance(first.outputs(), jax_nn(work, given).outputs()) < 1e-5
+
+
+def test_documents_are_told_and_counted():
+    work = AttentionWork(
+        "causal & segments", batch=1, length=8, heads=1, width=4, documents=2
+    )
+    first = ours.attention(work, {})
+    mask = first.given()["mask"]
+    assert mask.sum() == 2 * 10  # two triangles of four tokens
+    assert first.facts["program"]["flops"] == 20 * 4 * 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rival", ["flax", "equinox", "torch", "x-transformers"])
+def test_layers_of_others_agree(rival):
+    modules = {"torch": "torch", "x-transformers": "x_transformers"}
+    pytest.importorskip(modules.get(rival, rival))
+    work = LayerWork(batch=2, length=7, heads=3, width=15)
+
+    def outputs(name):
+        module, _, function = CONTENDERS["layer"][name].partition(":")
+        return getattr(importlib.import_module(module), function)(work, {}).outputs()
+
+    assert distance(outputs("ours"), outputs(rival)) < 1e-5
+
+
+class TestAsked:
+    def test_a_suite_is_its_brief_cases_and_all_of_them_on_request(self):
+        assert chosen(Asked("attention")) == of_suite("attention")
+        everything = chosen(Asked("attention", everything=True))
+        assert everything == list(SUITES["attention"])
+        assert len(chosen(Asked("flash_grid"))) == 48
+
+    def test_a_case_of_ones_own(self):
+        one, two = chosen(
+            Asked("attention", spec="causal", shape="1x32x2x8", rivals="torch, flex")
+        )
+        assert one.work == AttentionWork("causal", 1, 32, 2, 8)
+        assert two.work.backward
+        assert [goal.rival for goal in one.goals] == ["torch", "flex"]
+
+    @pytest.mark.parametrize(
+        ("asked", "message"),
+        [
+            (Asked("atention"), "no suite 'atention'. Did you mean `attention`?"),
+            (Asked("step", rivals="tourch"), "no rival 'tourch'. Did you mean `torch`"),
+            (Asked("step", shape="1x2x3x4"), "--spec and --shape are of attention"),
+            (Asked("attention", shape="1x0x2x4"), "--shape expected 4 whole numbers"),
+            (Asked("layer", backend="dense"), "--backend is of attention, not layer"),
+            (Asked("attention", backend="dens"), "no backend 'dens'. Did you mean"),
+            (Asked("attention", only="zzz"), "no case of attention contains 'zzz'"),
+        ],
+    )
+    def test_a_mistake_is_one_line(self, asked, message):
+        with pytest.raises(UserError) as error:
+            chosen(asked)
+        assert message in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+class TestOwnStudy:
+    def write(self, tmp_path, text):
+        path = tmp_path / "study.yaml"
+        path.write_text(text)
+        return path
+
+    def test_it_is_read(self, tmp_path):
+        text = """suite: attention
+rounds: 9
+rivals: [torch]
+cases:
+  - {spec: full, length: 64, backward: true}
+  - {length: 32, rivals: [flex]}
+"""
+        suite, cases, rules = read_study(self.write(tmp_path, text), Rules())
+        assert suite == "attention"
+        assert rules == Rules(rounds=9)
+        assert cases[0].work == AttentionWork("full", length=64, backward=True)
+        names = [[goal.rival for goal in case.goals] for case in cases]
+        assert names == [["torch"], ["flex"]]
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("suite: atention\n", ":1: suite: unknown suite `atention`. Did you mean"),
+            ("suite: step\n", ": cases: expected a list of at least one case."),
+            ("round: 3\n", ":1: round: unknown key. Did you mean `rounds`?"),
+            ("- 1\n", ": expected `suite:` and `cases:`."),
+            (
+                "suite: step\ncases:\n  - {layer: 3}\n",
+                ":3: cases[0].layer: unknown key. Did you mean `layers`?",
+            ),
+            (
+                "suite: step\ncases:\n  - layers: 3\n    heads: two\n",
+                ":4: cases[0].heads: expected a whole number of at least 1, got `two`.",
+            ),
+            (
+                "suite: step\ncases: [{rivals: [jax.nn]}]\n",
+                ":2: cases[0].rivals: unknown rival `jax.nn`. Known: one a call, torch",
+            ),
+        ],
+    )
+    def test_a_fault_has_its_line(self, tmp_path, text, message):
+        with pytest.raises(ConfigError) as error:
+            read_study(self.write(tmp_path, text), Rules())
+        assert message in str(error.value)

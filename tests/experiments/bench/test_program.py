@@ -1,0 +1,104 @@
+"""A function taken apart: what its program does, and what makes its time worthless."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import attn
+from experiments.bench import hlo, study
+from experiments.bench.program import dissect
+
+x = jax.random.normal(jax.random.key(0), (64, 32))
+y = jax.random.normal(jax.random.key(1), (32, 64))
+
+
+def test_work_that_nobody_reads_is_noticed():
+    dead = jax.jit(lambda x, y: (x @ y, x + 1)[1])
+    program, _ = dissect(dead, (x, y), flops=2 * 64 * 32 * 64)
+    said = " ".join(program.notes)
+    assert "1 of 2 argument arrays are not read" in said
+    assert "of the 2.62e+05 declared: work whose result nobody reads" in said
+
+
+def test_arrays_that_are_closed_over_are_noticed():
+    table = jax.random.normal(jax.random.key(2), (32, 1024))
+    (note,) = dissect(jax.jit(lambda x: x @ table), (x,))[0].notes
+    assert "bytes of constants are in the program: pass arrays as arguments" in note
+
+
+def test_an_honest_function_has_no_notes_and_its_products_are_counted():
+    program, text = dissect(jax.jit(jnp.matmul), (x, y), flops=2 * 64 * 32 * 64)
+    assert program.notes == []
+    assert program.operations["dots"] == 1
+    assert program.argument_bytes == x.nbytes + y.nbytes
+    assert program.operations["largest buffer"] == 64 * 64 * 4
+    assert text.startswith("HloModule")
+
+
+TEXT = """HloModule jit_f, entry_computation_layout={(f32[2,3]{1,0})->f32[3,2]{1,0}}
+
+%inner (p: f32[2,3]) -> f32[3,2] {
+  %p = f32[2,3]{1,0} parameter(0)
+  %big = f32[999,999]{1,0} broadcast(%p), dimensions={0,1}
+  ROOT %t = f32[3,2]{1,0} transpose(%p), dimensions={1,0}
+}
+
+%body (arg: (s32[], /*index=1*/bf16[64])) -> (s32[], /*index=1*/bf16[64]) {
+  %arg = (s32[], bf16[64]{0}) parameter(0)
+  %k = f32[8,8]{1,0} custom-call(%arg), custom_call_target="kernel_a"
+  ROOT %d = f32[8,8]{1,0} dot(%k, %k), lhs_contracting_dims={1}
+}
+
+ENTRY %main (a: f32[2,3]) -> f32[3,2] {
+  %a = f32[2,3]{1,0} parameter(0)
+  %c = f32[5,7]{1,0} constant({...})
+  %w = (s32[], bf16[64]{0}) while(%a), condition=%cond, body=%body
+  %copy.1 = f32[2,3]{0,1} copy(%a)
+  ROOT %f = f32[3,2]{1,0} fusion(%copy.1), kind=kLoop, calls=%inner
+}
+"""
+
+
+def test_operations_are_counted_in_loops_and_fusions_and_buffers_outside_them():
+    assert hlo.counted(TEXT) == {
+        "dots": 1,
+        "fusions": 1,
+        "copies": 1,
+        "transposes": 1,
+        "loops": 1,
+        "custom calls": 1,
+        "largest buffer": 8 * 8 * 4,
+        "constants": 5 * 7 * 4,
+    }
+    assert hlo.called(TEXT) == ["kernel_a"]
+    assert hlo.parameters(TEXT) == 1
+
+
+def test_a_study_of_a_users_function():
+    query = jax.random.normal(jax.random.key(3), (1, 16, 2, 8))
+
+    def attended(query, scale):
+        return scale * attn.attend_heads(attn.causal, query, query, query).value
+
+    longer = (jnp.ones((1, 24, 2, 8)), 2.0)
+    found = study(attended, query, 2.0, others=[longer], rounds=2, burst=0.01)
+    assert found.name == "attended"
+    assert "query: shape (1, 16, 2, 8) -> shape (1, 24, 2, 8)" in found.recompiles[0]
+    assert len(found.recompiles) == 1
+    assert "dense" in found.program.backends[0]
+    assert found.time.calls >= 6
+    assert min(found.program.compile_seconds, found.first_seconds) > 0
+    shown = repr(found)
+    assert "attended on cpu" in shown
+    assert "runs, 2 heads at a time" in shown
+    assert json.loads(json.dumps(found.to_json()))["program"]["operations"]["dots"] > 0
+
+
+@pytest.mark.slow
+def test_the_peak_of_a_fresh_process_grows_with_the_temporaries():
+    big = jax.random.normal(jax.random.key(4), (3000, 3000))
+    found = study(lambda x: jnp.sin(x) @ jnp.cos(x), big, peak=True, rounds=1)
+    assert found.peak_bytes is not None
+    assert found.peak_bytes > big.nbytes

@@ -1,0 +1,73 @@
+"""Contenders in processes of their own; who cannot run is a row with the reason."""
+
+import os
+import pathlib
+
+import numpy as np
+import pytest
+
+import experiments
+from experiments.bench.contender import Refused
+from experiments.bench.race import CONTROL, OURS, Rules, distance, race
+from experiments.bench.statistics import is_level, ratio
+from experiments.bench.suite import row
+from experiments.bench.work import CeilingWork
+
+HERE = pathlib.Path(__file__).parent
+NAMES = ("same", "slower", "wrong", "unable", "missing", "dying", "failing_later")
+TARGETS = {OURS: "sleepers:ours", **{name: f"sleepers:{name}" for name in NAMES}}
+QUICK = Rules(rounds=2, burst=0.01, control=False)
+
+
+@pytest.fixture
+def importable(monkeypatch):
+    root = pathlib.Path(experiments.__file__).parent.parent
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(root), str(HERE)]))
+
+
+def test_turns_alternate_and_who_cannot_run_says_why(importable):
+    heard = []
+    found = race(CeilingWork(), NAMES, QUICK, targets=TARGETS, tell=heard.append)
+    turns = [line.split(", ")[-1] for line in heard if "round" in line]
+    first, second = turns[: len(turns) // 2 + 1], turns[len(turns) // 2 + 1 :]
+    assert first[0] == second[-1] == OURS
+    assert [name for name in first if name in second] == second[::-1]
+
+    assert len(found["same"].rounds) == len(found[OURS].rounds) == 2
+    assert found["same"].error == 0
+    assert found["same"].facts["kernel"] == "spin"
+    reasons = {name: found[name].refused for name in NAMES[2:]}
+    assert reasons["wrong"].startswith("its result differs from ours by 1.0e-03")
+    assert reasons["unable"] == "it has no such kernel"
+    assert reasons["missing"] == (
+        "no_such_library is not installed; pip install 'attn[rivals]'"
+    )
+    assert reasons["dying"].startswith("the process ended with code 3")
+    assert reasons["failing_later"] == "MemoryError: all gone"
+    rows = [row(found[name], found, []) for name in found]
+    assert [each.name for each in rows if each.time] == [OURS, "same", "slower"]
+    assert all(each.refused for each in rows[3:])
+
+
+def test_without_ours_there_is_no_race(importable):
+    with pytest.raises(Refused, match="it has no such kernel"):
+        race(CeilingWork(), [], QUICK, targets={OURS: "sleepers:unable"})
+
+
+def test_outputs_of_another_shape_never_agree():
+    assert distance([np.ones(3)], [np.ones(5)]) == float("inf")
+    assert distance([np.ones(3)], [np.full(3, 1.5)]) == pytest.approx(0.5)
+
+
+@pytest.mark.slow
+def test_a_planted_slowdown_of_five_percent_is_found_and_the_control_is_level(
+    importable,
+):
+    rules = Rules(rounds=7, burst=0.1)
+    found = race(CeilingWork(), ["slower", "same"], rules, targets=TARGETS)
+    ours = found[OURS].rounds
+    assert is_level(ratio(ours, found[CONTROL].rounds))
+    assert ratio(ours, found["same"].rounds).verdict == "level"
+    planted = ratio(ours, found["slower"].rounds)
+    assert planted.verdict == "faster"
+    assert planted.value == pytest.approx(1.05, abs=0.02)

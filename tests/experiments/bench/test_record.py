@@ -1,0 +1,147 @@
+"""A record comes back from its file; two are compared; its page asks nobody."""
+
+import re
+
+import pytest
+
+from experiments.bench import diff, page, record, table
+from experiments.bench.cases import Case, Goal
+from experiments.bench.race import CONTROL, OURS, Result, Rules
+from experiments.bench.statistics import is_level
+from experiments.bench.suite import new, reached, row
+from experiments.bench.work import AttentionWork
+from experiments.errors import UserError
+
+PROGRAM = {
+    "temporary_bytes": 5_000_000,
+    "argument_bytes": 3000,
+    "output_bytes": 1000,
+    "flops": 2e6,
+    "operations": {"dots": 6, "copies": 2},
+    "backends": ["causal\n  dense  runs, 2 heads at a time"],
+    "notes": [],
+}
+CEILINGS = {
+    kind: {"rate": rate, "library": "jax", "unit": "x", "meaning": "y", "all": {}}
+    for kind, rate in (
+        ("matmul", 9e10),
+        ("batched", 7e10),
+        ("copy", 2e10),
+        ("exp", 1e9),
+        ("dispatch", 1e5),
+    )
+}
+
+
+def measured(length=512, ours=1e-3, dots=6):
+    case = Case(
+        AttentionWork(length=length), (Goal("jax.nn", 3, 4), Goal("flex"), Goal("<b>"))
+    )
+    program = PROGRAM | {"operations": {"dots": dots, "copies": 2}}
+    found = {
+        OURS: Result(OURS, rounds=[[ours] * 3] * 5, facts={"program": program}),
+        CONTROL: Result(CONTROL, rounds=[[ours] * 3] * 5),
+        "jax.nn": Result("jax.nn", rounds=[[3.5e-3] * 3] * 5, error=1e-7),
+        "flex": Result("flex", refused="FlexAttention has no backward on CPU"),
+        "<b>": Result("<b>", refused="<script>alert(1)</script>"),
+    }
+    rows = [row(each, found, case.goals, 1e-4) for each in found.values()]
+    ratio = rows[1].ratio
+    assert ratio is not None
+    work = case.work
+    return record.Measured(
+        work.label, work.to_json(), rows, (0.1, 0.2), is_level(ratio), 3.0
+    )
+
+
+@pytest.fixture
+def made():
+    made = new("attention", Rules())
+    made.ceilings = CEILINGS
+    made.cases = [measured(length, length / 5e5) for length in (256, 512, 1024)]
+    made.planned = 3
+    return made
+
+
+def test_it_comes_back_from_its_file(made, tmp_path):
+    path = tmp_path / "deep" / "record.json"
+    made.write(path)
+    assert record.load(path) == made
+    assert made.invalid == []
+
+
+def test_what_is_no_record_is_said(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text("[1]")
+    with pytest.raises(UserError, match=r"x.json: no record of `attn bench`"):
+        record.load(path)
+    path.write_text('{"schema": 99}')
+    with pytest.raises(UserError, match="expected schema 1, got 99"):
+        record.load(path)
+
+
+def test_the_table_shows_ratios_goals_and_reasons(made):
+    said = "\n".join(table.lines(made))
+    assert re.search(r"jax.nn +3.50 ms +0.0 us +3.42 x .* 3 .*we are faster, met", said)
+    assert "flex           not run: FlexAttention has no backward on CPU" in said
+    assert "ours: dense runs, 2 heads at a time" in said
+    assert "2 of 3 goals met, 1 of them at their stretch." in said
+
+
+def test_a_run_that_is_cut_short_or_not_quiet_is_invalid(made):
+    made.planned = 4
+    made.cases[0] = record.Measured(**{**vars(made.cases[0]), "level": False})
+    assert made.invalid == [
+        f"{made.cases[0].label}: ours against itself is not level",
+        "3 of 4 cases were measured",
+    ]
+    assert "INVALID: 3 of 4 cases were measured." in "\n".join(table.lines(made))
+
+
+def test_a_goal_may_be_a_bound_from_above():
+    bound = Goal("deep", 1.5, 1.2, at_most=True)
+    verdicts = [reached(value, bound) for value in (1.6, 1.4, 1.1)]
+    assert verdicts == ["missed", "met", "stretch"]
+
+
+def test_the_page_allows_no_script_and_no_address_and_shows_everything(made):
+    html = page.render(made)
+    assert "default-src &#x27;none&#x27;; script-src" in html
+    assert not re.search(r"(https?:)?//[a-z]", html.replace("http-equiv", ""))
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(1)" in html
+    assert not re.search(r'\sstyle="', html)  # the policy would drop it
+    for words in (
+        "Roofline",
+        "Time over length",
+        "T^1.00",
+        "not run: Flex",
+        "90 GFLOP",
+    ):
+        assert words in html
+
+
+def test_a_difference_says_time_ratio_and_operations(made, tmp_path):
+    one, two = tmp_path / "one.json", tmp_path / "two.json"
+    made.write(one)
+    made.cases = [measured(256, 256 / 5e5), measured(512, 1.3e-3, dots=9)]
+    made.about["versions"] = made.about["versions"] | {"jax": "99"}
+    made.write(two)
+    said = "\n".join(diff.diff(one, two))
+    assert re.search("jax: [0-9.]+ -> 99", said)
+    assert "ours: 1.02 ms -> 1.30 ms, 1.27 x, slower now" in said
+    assert "ours: dots: 6 -> 9" in said
+    assert "jax.nn: ratio 3.42 -> 2.69" in said
+    assert "causal 4x1024x8x64 fwd: only in the first" in said
+    assert "ours: 512.0 us -> 512.0 us, 1.00 x, level" in said
+
+
+def test_two_programs_differ_in_their_operations(tmp_path):
+    one, two = tmp_path / "one.txt", tmp_path / "two.txt"
+    line = "  %d = f32[2,2]{1,0} dot(%a, %a)\n"
+    one.write_text(
+        "HloModule f\n\nENTRY %m (a: f32[2,2]) -> f32[2,2] {\n" + line + "}\n"
+    )
+    two.write_text(one.read_text().replace(line, line * 2))
+    assert diff.diff(one, two) == ["dots: 1 -> 2"]
+    assert diff.diff(one, one) == ["The operations are the same in number."]
