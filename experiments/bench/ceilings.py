@@ -85,7 +85,7 @@ def _best(kind: str, rules: Rules, tell: Callable[[str], None]) -> dict[str, Any
 
 
 def _seconds(kind: str, target: str, rules: Rules) -> float:
-    order = {"threads": rules.threads, "allocator": rules.allocator}
+    order = {"threads": rules.threads, "allocator": True}
     with Worker(target, work=CeilingWork(kind).to_json(), **order) as worker:
         worker.answer()
         bursts = [worker.ask(do="run", seconds=rules.burst / 2) for _ in range(ROUNDS)]

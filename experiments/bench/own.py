@@ -139,8 +139,8 @@ class Study:
         wanted = type(default)
         if wanted is float and isinstance(value, int):
             wanted = int
-        if default is None:  # threads
-            wanted = int
+        if default is None:
+            wanted = {"threads": int, "allocator": bool}[str(place[-1])]
         is_type = type(value) is (list if wanted is tuple else wanted)
         is_small = type(value) is int and value < (place[-1] != "documents")
         if not is_type or is_small:

@@ -29,7 +29,8 @@ class Rules:
       rounds: turns of each.
       burst: seconds of a turn.
       threads: of each process; None is all cores.
-      allocator: whether all keep freed memory, as the runner does.
+      allocator: whether all keep freed memory; None does as whoever has the work does:
+        in a training step all do, since our runner does, and in a plain call nobody.
       control: whether ours takes part twice.
       force: measures cases of another platform, too.
       profile: a folder for traces of those that can write one, or None.
@@ -38,7 +39,7 @@ class Rules:
     rounds: int = 5
     burst: float = 0.4
     threads: int | None = None
-    allocator: bool = True
+    allocator: bool | None = None
     control: bool = True
     force: bool = False
     profile: str | None = None
@@ -141,7 +142,9 @@ class Field:
                 target,
                 work=self.work.to_json(),
                 threads=self.rules.threads,
-                allocator=self.rules.allocator,
+                allocator=self.work.in_runner
+                if self.rules.allocator is None
+                else self.rules.allocator,
                 given=str(self.folder / "given.npz") if given else None,
             )
         )

@@ -14,6 +14,7 @@ class Work:
 
     suite: ClassVar[str]
     least: ClassVar[int] = 3  # calls of a turn, after one that warms up; 1 has none
+    in_runner: ClassVar[bool] = False  # whether `attn train` does it, with its settings
 
     @property
     def label(self) -> str:
@@ -131,6 +132,7 @@ class StepWork(Work):
     """
 
     suite: ClassVar[str] = "step"
+    in_runner: ClassVar[bool] = True
     layers: int = 4
     heads: int = 4
     width: int = 128
@@ -168,6 +170,7 @@ class CompileWork(Work):
 
     suite: ClassVar[str] = "compile"
     least: ClassVar[int] = 1
+    in_runner: ClassVar[bool] = True
     layers: int = 4
     deep: int = 24
     options: tuple[str, ...] = ()

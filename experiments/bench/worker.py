@@ -65,13 +65,13 @@ def prepare(order: dict[str, Any]) -> tuple[Contender, dict[str, Any]]:
     All of a run have the same threads and, if the run asks for it, an allocator that
     keeps freed memory, whatever library they use.
     """
-    settle(order.get("threads"), order.get("allocator", True))
+    settle(order.get("threads"), bool(order.get("allocator")))
     before = peak()
     module, _, name = order["target"].partition(":")
     start = time.perf_counter()
     function = getattr(importlib.import_module(module), name)
-    if "jax" in sys.modules:  # whoever is written in JAX gets what our runner has
-        process.start_jax(process.Settings(allocator=order.get("allocator", True)))
+    if order.get("allocator") and "jax" in sys.modules:  # as our runner starts it
+        process.start_jax(process.Settings())
     given = order.get("given")
     arrays = dict(np.load(given)) if given else {}
     contender = function(read(order["work"]), arrays)
