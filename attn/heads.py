@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from attn.backends import dispatch
 from attn.backends.dispatch import Output
-from attn.backends.loop import loop
+from attn.backends.loop import Level, loop
 from attn.backends.planner import Steps
 from attn.shapes import Shapes, check_heads
 from attn.spec.attention import as_attention
@@ -100,7 +100,7 @@ def _lift(one: Callable, shared: Any, shapes: Shapes, steps: Steps | None) -> Ca
 
     A `per_batch` or `per_head` array of `shared` loses its axis in the map of that
     name; everything else in it is the same for all. `steps` says how many of each run
-    at once, and the rest wait in loops, since the tiles of all would not fit the
+    at once, and the rest wait in a loop, since the tiles of all would not fit the
     cache; None is a plain vmap.
     """
     leaves, structure = jax.tree.flatten(shared, is_leaf=is_varying)
@@ -108,32 +108,46 @@ def _lift(one: Callable, shared: Any, shapes: Shapes, steps: Steps | None) -> Ca
     many = shapes.heads > shapes.key_heads and shapes.heads // shapes.key_heads
     if many:
         leaves = [_group(leaf, shapes.key_heads) for leaf in leaves]
-    over_batch = [0 if isinstance(leaf, per_batch) else None for leaf in leaves]
-
-    def over(axis, function, in_axes, out_axes):
-        if steps is None:
-            return jax.vmap(function, in_axes, out_axes)
-        return loop(function, in_axes, out_axes, getattr(steps, axis))
+    levels = _levels(leaves, shapes, many, steps)
 
     def head(leaves, *arrays):
-        return one(jax.tree.unflatten(structure, map(_bare, leaves)), *arrays)
+        return one(jax.tree.unflatten(structure, leaves), *arrays)
 
-    def element(leaves, rngs, query, *arrays):
-        leaves = [x.value if isinstance(x, per_batch) else x for x in leaves]
-        axes = [0 if isinstance(leaf, per_head) else None for leaf in leaves]
+    def lifted(rngs, query, key, value):
+        if many:
+            batch, t, _, h = query.shape
+            query = query.reshape(batch, t, shapes.key_heads, many, h)
+        arrays = [_inner(leaf) for leaf in leaves], rngs, query, key, value
+        output, aux = _over(levels, head, steps)(*arrays)
         if not many:
-            lifted = over("key_heads", head, (axes, 0, 1, 1, 1), (1, 0))
-            return lifted(leaves, rngs, query, *arrays)
-        group = over("group", head, (axes, 0, 1, None, None), (1, 0))
-        lifted = over("key_heads", group, (axes, 0, 1, 1, 1), (1, 0))
-        t, heads, h = query.shape
-        query = query.reshape(t, shapes.key_heads, many, h)
-        output, aux = lifted(leaves, rngs, query, *arrays)
-        merge = lambda x: x.reshape(heads, *x.shape[2:])  # noqa: E731
-        return output.reshape(t, heads, -1), jax.tree.map(merge, aux)
+            return output, aux
+        aux = jax.tree.map(lambda x: x.reshape(len(x), -1, *x.shape[3:]), aux)
+        return output.reshape(*output.shape[:2], -1, output.shape[-1]), aux
 
-    batch = over("batch", element, (over_batch, 0, 0, 0, 0), (0, 0))
-    return functools.partial(batch, leaves)
+    return lifted
+
+
+def _levels(leaves: list, shapes: Shapes, many: int, steps: Steps | None) -> list:
+    """What is mapped, the outermost first: batch, key head, group if there are many."""
+    inner = [leaf.value if isinstance(leaf, per_batch) else leaf for leaf in leaves]
+    of_batch = [0 if isinstance(leaf, per_batch) else None for leaf in leaves]
+    of_head = [0 if isinstance(leaf, per_head) else None for leaf in inner]
+    group, key_heads, batch = steps or Steps(0, 0, 0)
+    levels = [
+        Level((of_batch, 0, 0, 0, 0), (0, 0), shapes.batch, batch),
+        Level((of_head, 0, 1, 1, 1), (1, 0), shapes.key_heads, key_heads),
+    ]
+    if many:
+        levels.append(Level((of_head, 0, 1, None, None), (1, 0), many, group))
+    return levels
+
+
+def _over(levels: list, head: Callable, steps: Steps | None) -> Callable:
+    if steps is not None:
+        return loop(head, levels)
+    for level in reversed(levels):
+        head = jax.vmap(head, level.in_axes, level.out_axes)
+    return head
 
 
 def of_head(tree: Any, head: int) -> Any:
@@ -149,6 +163,13 @@ def of_head(tree: Any, head: int) -> Any:
 
 def _bare(leaf: Any) -> Any:
     return leaf.value if is_varying(leaf) else leaf
+
+
+def _inner(leaf: Any) -> Any:
+    """The array of a leaf, with all the axes that maps remove."""
+    while is_varying(leaf):
+        leaf = leaf.value
+    return leaf
 
 
 def _group(leaf: Any, key_heads: int) -> Any:
