@@ -139,7 +139,7 @@ def _linear(layout, shape, prepare, inputs, rest, primal, moved) -> Primal:
         return [x for x, yes in zip(cotangents, active, strict=True) if yes]
 
     some = [leaf for leaf, yes in zip(leaves, active, strict=True) if yes]
-    return _triangular(push, back, some, primal, inputs)
+    return triangular(push, back, some, primal, inputs)
 
 
 def _fill(totals, floating):
@@ -157,7 +157,7 @@ def _pad_rows(array: jax.Array, count: int) -> jax.Array:
     return jnp.pad(array, [(0, count)] + [(0, 0)] * (array.ndim - 1))
 
 
-def _triangular(push, back, tangents, primal: Primal, inputs) -> Primal:
+def triangular(push, back, tangents, primal: Primal, inputs) -> Primal:
     """`push` of the tangents, whose transpose is `back`; see the module's docstring."""
     add = functools.partial(jax.tree.map, jnp.add)
     fixed = _nothing([inputs, primal])
