@@ -26,7 +26,14 @@ from attn.backends.blockwise.forward import (
 )
 from attn.backends.blockwise.operands import Layout, Operands, Span, cut, starts
 from attn.backends.blockwise.plan import Strips, Table, listed
-from attn.backends.blockwise.tile import Tile, dropped, products, shape_logits
+from attn.backends.blockwise.tile import (
+    Tile,
+    dropped,
+    hidden,
+    open_logits,
+    products,
+    unhidden,
+)
 
 JOINED = 5  # parts; 4 at once and their sum
 
@@ -192,19 +199,21 @@ def _visit(layout, operands, saved, wanted, tile) -> Totals:
     part = cut(layout, operands, tile.rows, tile.cols)
     raw = products(part.query, part.key)
     need = any((wanted.query, wanted.key, *wanted.floats))
-    shape = lambda raw, floats: shape_logits(layout, part, tile, raw, floats)  # noqa: E731
-    logits, pull = (
-        jax.vjp(shape, raw, part.floats) if need else (shape(raw, part.floats), None)
-    )
+    shape = lambda raw, floats: open_logits(layout, part, tile, raw, floats)  # noqa: E731
+    if need:
+        logits, pull, allowed = jax.vjp(shape, raw, part.floats, has_aux=True)
+    else:
+        (logits, allowed), pull = shape(raw, part.floats), None
     row = Saved(*(_rows(x, tile.rows) for x in saved))
-    weights = jnp.exp(logits - row.sums[:, None])
+    weights = jnp.exp(hidden(part, logits, allowed) - row.sums[:, None])
     value = None
     if wanted.value:
         value = row.cotangent.T @ dropped(layout, part, weights)
     if pull is None:
         return Totals(None, None, value, (None,) * len(part.floats))
     push = dropped(layout, part, products(row.cotangent, part.value))
-    raw, floats = pull(weights * (push - row.shift[:, None]))
+    change = weights * (push - row.shift[:, None])
+    raw, floats = pull(unhidden(part, change, allowed))
     query = raw @ part.key if wanted.query else None
     return Totals(query, part.query.T @ raw if wanted.key else None, value, floats)
 

@@ -55,7 +55,8 @@ def renewed(layout: Layout, operands: Operands) -> Operands:
     """Operands whose query positions XLA:CPU takes to differ from head to head.
 
     Else it computes the masks of all strips once, ahead of a loop over heads: T * S
-    bytes, and reading them costs more than comparing positions again.
+    bytes, and reading them costs more than comparing positions again. With the number
+    that hides a pair it would do the same, in 4 * T * S bytes.
     """
     both = zip(layout.axes, layout.learned, strict=True)
     axes = [axes for axes, learned in both if not learned]
@@ -63,7 +64,8 @@ def renewed(layout: Layout, operands: Operands) -> Operands:
         after(x, operands.query) if along == ("query",) else x
         for x, along in zip(operands.others, axes, strict=True)
     ]
-    return operands._replace(others=tuple(others))
+    low = after(jnp.array(-jnp.inf, operands.query.dtype), operands.query)
+    return operands._replace(others=tuple(others), low=jax.lax.stop_gradient(low))
 
 
 def strip_sizes(layout: Layout, plan: Strips):

@@ -21,7 +21,8 @@ class Operands(NamedTuple):
     """The arrays, in the accumulation dtype where they are floating point.
 
     `floats` and `others` are the leaves of logits, mask and positions: those that get
-    gradients, and the rest. `bad` flags keys with NaN or infinity; `rng` drops.
+    gradients, and the rest. `bad` flags keys with NaN or infinity; `rng` drops; `low`
+    is minus infinity where XLA must not know it.
     """
 
     query: jax.Array  # [T, H]
@@ -31,6 +32,7 @@ class Operands(NamedTuple):
     others: tuple[jax.Array, ...]
     bad: jax.Array | None  # [S]
     rng: jax.Array | None
+    low: jax.Array | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -142,6 +144,7 @@ def cut(layout: Layout, operands: Operands, rows: Span, cols: Span) -> Operands:
         tuple(leaf for learned, leaf in leaves if not learned),
         None if operands.bad is None else take(operands.bad, ("key",), rows, cols),
         operands.rng,
+        operands.low,
     )
 
 

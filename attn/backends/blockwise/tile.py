@@ -51,6 +51,12 @@ def shape_logits(layout: Layout, part: Operands, tile: Tile, raw: jax.Array, flo
     Returns:
       [T, S], minus infinity where a pair is hidden.
     """
+    logits, allowed = open_logits(layout, part, tile, raw, floats)
+    return hidden(part, logits, allowed)
+
+
+def open_logits(layout: Layout, part: Operands, tile: Tile, raw: jax.Array, floats):
+    """The logits before the mask, and the mask, None where all is permitted."""
     pieces, mask, where = layout.unflatten(floats, part.others)
     site, allowed = whole(where), None
     if tile.masked:
@@ -65,7 +71,21 @@ def shape_logits(layout: Layout, part: Operands, tile: Tile, raw: jax.Array, flo
         logits = pieces.apply(raw, site)
     if part.bad is not None:
         logits = logits + part.bad[None] if tile.masked else logits
-    return numerics.hide(logits, allowed, -jnp.inf)
+    return logits, allowed
+
+
+def hidden(part: Operands, logits: jax.Array, allowed: jax.Array | None) -> jax.Array:
+    """Logits with minus infinity where a pair is hidden."""
+    if part.low is None or allowed is None:
+        return numerics.hide(logits, allowed, -jnp.inf)
+    return jnp.where(allowed, logits, part.low)
+
+
+def unhidden(part: Operands, cotangent: jax.Array, allowed: jax.Array | None):
+    """The transpose of `hidden`: zeros where a pair is hidden."""
+    if part.low is None or allowed is None:
+        return numerics.hide(cotangent, allowed, 0.0)
+    return jnp.where(allowed, cotangent, jnp.maximum(part.low, 0.0))
 
 
 def permitted(layout: Layout, mask, site: Site, tile: Tile) -> jax.Array:
