@@ -117,8 +117,14 @@ def _lift(one: Callable, shared: Any, shapes: Shapes, steps: Steps | None) -> Ca
         if many:
             batch, t, _, h = query.shape
             query = query.reshape(batch, t, shapes.key_heads, many, h)
+        if steps is None:
+            # Products of heads that lie one after the other are the fast ones, and
+            # the pass that makes safe operands of these arrays moves them for nothing.
+            query, key, value = (jnp.moveaxis(x, 1, -2) for x in (query, key, value))
         arrays = [_inner(leaf) for leaf in leaves], rngs, query, key, value
         output, aux = _over(levels, head, steps)(*arrays)
+        if steps is None:
+            output = jnp.moveaxis(output, -2, 1)
         if not many:
             return output, aux
         aux = jax.tree.map(lambda x: x.reshape(len(x), -1, *x.shape[3:]), aux)
@@ -133,12 +139,13 @@ def _levels(leaves: list, shapes: Shapes, many: int, steps: Steps | None) -> lis
     of_batch = [0 if isinstance(leaf, per_batch) else None for leaf in leaves]
     of_head = [0 if isinstance(leaf, per_head) else None for leaf in inner]
     group, key_heads, batch = steps or Steps(0, 0, 0)
+    axis = 0 if steps is None else 1  # of the heads; a loop takes them where they lie
     levels = [
         Level((of_batch, 0, 0, 0, 0), (0, 0), shapes.batch, batch),
-        Level((of_head, 0, 1, 1, 1), (1, 0), shapes.key_heads, key_heads),
+        Level((of_head, 0, axis, axis, axis), (axis, 0), shapes.key_heads, key_heads),
     ]
     if many:
-        levels.append(Level((of_head, 0, 1, None, None), (1, 0), many, group))
+        levels.append(Level((of_head, 0, axis, None, None), (axis, 0), many, group))
     return levels
 
 
