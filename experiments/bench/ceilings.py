@@ -5,7 +5,7 @@ because one library is slow at it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -37,40 +37,58 @@ class Kind:
 
 
 KINDS = {
-    "matmul": Kind("FLOP/s", "product of square matrices, 1024"),
-    "batched": Kind("FLOP/s", "16 products of [512, 64] and [64, 512]"),
+    "matmul": Kind("FLOP/s", "product of square matrices"),
+    "batched": Kind("FLOP/s", "products of [512, 64] and [64, 512]"),
     "copy": Kind("bytes/s", "copy of 256 MiB, read and written"),
-    "exp": Kind("exp/s", "exponential of 64 Ki numbers, which stay in the cache"),
+    "exp": Kind("exp/s", "exponential of numbers that stay in the cache"),
     "dispatch": Kind("calls/s", "jitted identity of one number"),
 }
-# The work of a call: what its rate is counted in.
-AMOUNTS = {
-    "matmul": 2 * 1024**3,
-    "batched": 16 * 2 * 512 * 512 * 64,
-    "copy": 2 * 256 * 2**20,
-    "exp": 2**16,
-    "dispatch": 1,
+# What the floors of a suite rest on.
+NEEDED = {
+    "attention": ("matmul", "batched", "copy", "exp", "dispatch"),
+    "layer": ("matmul", "copy", "dispatch"),
+    "step": ("matmul",),
+    "compile": (),
 }
+BIG = 8  # times the side of a CPU's product, to fill an accelerator
 
 
 def measure(
-    rules: Rules, tell: Callable[[str], None] = lambda _: None
+    work: Work,
+    rules: Rules,
+    platform: str,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> dict[str, dict[str, Any]]:
-    """The rates of this machine.
+    """The rates of this machine, as far as a suite needs them.
+
+    Args:
+      work: one of the suite.
+      rules: threads and the seconds of a turn.
+      platform: cpu, gpu or tpu; away from a CPU only JAX is asked.
+      tell: hears what is being done.
 
     Returns:
       kind -> `rate` of the best library, its `library`, `unit`, `meaning`, and `all`
       with the rate of each library or why it has none.
     """
-    return {kind: _best(kind, rules, tell) for kind in KINDS}
+    dtype = getattr(work, "dtype", "float32")
+    found = {}
+    for kind in NEEDED[work.suite]:
+        one = CeilingWork(kind, "float32" if platform == "cpu" else dtype)
+        if platform != "cpu":
+            one = replace(one, scale=BIG)
+        tell(f"ceilings: {kind}")
+        found[kind] = _best(one, rules, platform)
+    return found
 
 
-def _best(kind: str, rules: Rules, tell: Callable[[str], None]) -> dict[str, Any]:
+def _best(work: CeilingWork, rules: Rules, platform: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for library, target in LIBRARIES.items():
-        tell(f"ceilings: {kind} by {library}")
+        if library != "jax" and (work.kind == "dispatch" or platform != "cpu"):
+            continue
         try:
-            found[library] = AMOUNTS[kind] / _seconds(kind, target, rules)
+            found[library] = work.amount() / _seconds(work, target, rules)
         except Refused as error:
             found[library] = str(error)
     rates = {name: x for name, x in found.items() if isinstance(x, float)}
@@ -78,15 +96,15 @@ def _best(kind: str, rules: Rules, tell: Callable[[str], None]) -> dict[str, Any
     return {
         "rate": rates[best],
         "library": best,
-        "unit": KINDS[kind].unit,
-        "meaning": KINDS[kind].meaning,
+        "unit": KINDS[work.kind].unit,
+        "meaning": KINDS[work.kind].meaning,
         "all": found,
     }
 
 
-def _seconds(kind: str, target: str, rules: Rules) -> float:
+def _seconds(work: CeilingWork, target: str, rules: Rules) -> float:
     order = {"threads": rules.threads, "allocator": True}
-    with Worker(target, work=CeilingWork(kind).to_json(), **order) as worker:
+    with Worker(target, work=work.to_json(), **order) as worker:
         worker.answer()
         bursts = [worker.ask(do="run", seconds=rules.burst / 2) for _ in range(ROUNDS)]
     return min(median(each["times"]) for each in bursts)
@@ -109,13 +127,14 @@ def floor(
       None if FLOPs or ceilings are not known.
     """
     flops = program.get("flops")
-    if not ceilings or not flops:
+    if not flops or not {*NEEDED[work.suite]} <= {*ceilings}:
         return None
     rate = {name: each["rate"] for name, each in ceilings.items()}
+    if work.suite == "step":  # its arguments hold all the text, which it does not read
+        return flops / rate["matmul"]
     moved = program["argument_bytes"] + program["output_bytes"]
     product = "batched" if work.suite == "attention" else "matmul"
-    needs = [flops / rate[product]]
-    if work.suite != "step":  # its arguments hold all the text, which it does not read
-        needs.append(moved / rate["copy"])
-    needs.append(work.exponentials(flops) / rate["exp"])
-    return max(needs) + (1 / rate["dispatch"] if work.suite != "step" else 0.0)
+    needs = [flops / rate[product], moved / rate["copy"]]
+    if numbers := work.exponentials(flops):
+        needs.append(numbers / rate["exp"])
+    return max(needs) + 1 / rate["dispatch"]

@@ -85,7 +85,7 @@ def roofline(record: Record, colour: dict[str, str]) -> Html | None:
         for name, shade in colour.items()
         if name != CONTROL and (points := list(_rates(record, name)))
     ]
-    if not clouds or not record.ceilings:
+    if not clouds or not {"matmul", "batched", "copy"} <= {*record.ceilings}:
         return None
     rate = {name: each["rate"] for name, each in record.ceilings.items()}
     xs = [x for each in clouds for x, _, _ in each.points]

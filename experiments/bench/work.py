@@ -1,5 +1,6 @@
 """What is computed: sizes and the seeded data of every contender, without JAX."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -188,10 +189,37 @@ class CeilingWork(Work):
 
     Args:
       kind: matmul, batched, copy, exp or dispatch.
+      dtype: of the numbers.
+      scale: how much larger each side of a product is than on a CPU.
     """
 
     suite: ClassVar[str] = "ceiling"
     kind: str = "matmul"
+    dtype: str = "float32"
+    scale: int = 1
+
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Of the arguments."""
+        side, many = 1024 * self.scale, 16 * self.scale**2
+        return {
+            "matmul": [(side, side)] * 2,
+            "batched": [(many, 512, 64), (many, 64, 512)],
+            "copy": [(64 * 2**20,)],
+            "exp": [(2**16 * self.scale**2,)],
+            "dispatch": [()],
+        }[self.kind]
+
+    def amount(self) -> int:
+        """What a call does, in the unit of its rate: FLOPs, bytes, numbers, calls."""
+        first = self.shapes()[0]
+        numbers = math.prod(first)
+        return {
+            "matmul": 2 * numbers * first[-1],
+            "batched": 2 * numbers * 512,
+            "copy": 2 * 4 * numbers,
+            "exp": numbers,
+            "dispatch": 1,
+        }[self.kind]
 
     @property
     def label(self) -> str:

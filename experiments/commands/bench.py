@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from experiments.bench.race import Rules
 
 FOLDER = Path("bench")
+SELDOM = 10.0  # seconds between lines where there is no terminal
 
 Words = Annotated[
     list[str],
@@ -161,6 +162,7 @@ class Screen:
 
     def __init__(self, *, quiet: bool):
         self.quiet = quiet
+        self.last = time.monotonic()
         self.is_terminal = sys.stderr.isatty() and not quiet
 
     def begin(self, cases: int, seconds: float) -> None:
@@ -172,9 +174,13 @@ class Screen:
             print(f"{what}, about {duration(seconds)}.", flush=True)
 
     def tell(self, text: str) -> None:
-        """Overwrites the line of what goes on."""
+        """Overwrites the line of what goes on; elsewhere, a line now and then."""
+        now = time.monotonic()
         if self.is_terminal:
             print(f"\r\x1b[K{text[:100]}", end="", file=sys.stderr, flush=True)
+        elif not self.quiet and now - self.last > SELDOM:
+            self.last = now
+            print(text, file=sys.stderr, flush=True)
 
     def done(self, case: Any, left: float) -> None:
         """A case and how long the others will take."""

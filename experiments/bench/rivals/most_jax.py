@@ -10,13 +10,15 @@ from experiments.bench.work import CeilingWork, normal
 def most(work: CeilingWork, given: Arrays) -> Contender:
     """One of the kinds of `experiments.bench.ceilings`."""
     del given
-    function, shapes = {
-        "matmul": (jnp.matmul, [(1024, 1024)] * 2),
-        "batched": (jnp.matmul, [(16, 512, 64), (16, 64, 512)]),
-        "copy": (jnp.negative, [(64 * 2**20,)]),
-        "exp": (jnp.exp, [(2**16,)]),
-        "dispatch": (lambda x: x, [()]),
+    function = {
+        "matmul": jnp.matmul,
+        "batched": jnp.matmul,
+        "copy": jnp.negative,
+        "exp": jnp.exp,
+        "dispatch": lambda x: x,
     }[work.kind]
-    args = [jnp.asarray(normal(1, shape, n)[0]) for n, shape in enumerate(shapes)]
+    dtype = "float32" if work.kind == "copy" else work.dtype
+    drawn = (normal(1, shape, n)[0] for n, shape in enumerate(work.shapes()))
+    args = [jnp.asarray(each, dtype) for each in drawn]
     call = jax.jit(function)
     return Contender(lambda: jax.block_until_ready(call(*args)), outputs=list)
