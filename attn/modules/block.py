@@ -49,6 +49,8 @@ class StackConfig:
       precision: dtype policy.
       backend: how attention is computed.
       remat: whether blocks are recomputed in the backward pass, to save memory.
+      scan: whether the blocks are one loop, which compiles in the time of one block
+        and takes longer to run on a CPU.
     """
 
     vocabulary: int
@@ -75,6 +77,7 @@ class StackConfig:
     precision: Precision = FLOAT32
     backend: str = "auto"
     remat: bool = False
+    scan: bool = False
 
     def spec(self) -> Attention:
         """The self-attention of every block."""

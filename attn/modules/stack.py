@@ -1,10 +1,13 @@
 """Embedding, positions, blocks and a norm: what encoders and decoders share."""
 
+from functools import partial
+
 from flax import nnx
 from jax import Array
 
 from attn import functional
 from attn.heads import embed_positions
+from attn.modules import layering
 from attn.modules.attention import Learned
 from attn.modules.block import Block, StackConfig, split
 from attn.modules.encoded import Encoded, across
@@ -38,8 +41,25 @@ class Stack(nnx.Module):
             dtype=config.precision.parameters,
             rngs=rngs,
         )
-        self.blocks = nnx.List([Block(config, rngs=rngs) for _ in range(config.layers)])
+        self.blocks = self.make_blocks(rngs)
         self.norm = config.make_norm()
+
+    def make_blocks(self, rngs: nnx.Rngs) -> nnx.List | Block:
+        """The blocks, or with `scan` one whose arrays have a first axis of layers."""
+        config = self.config
+        if config.scan:
+            return layering.draw(partial(Block, config), config.layers, rngs)
+        return nnx.List([Block(config, rngs=rngs) for _ in range(config.layers)])
+
+    def layers(self) -> list[Block]:
+        """The blocks, each by itself."""
+        if isinstance(self.blocks, Block):
+            return layering.layers(self.blocks, self.config.layers)
+        return list(self.blocks)
+
+    def unroll(self) -> None:
+        """Undoes `scan`, for who wants to see what a block does."""
+        self.blocks = nnx.List(self.layers())
 
     def make_table(self, rngs: nnx.Rngs) -> Embedding:
         """A row of width D for each token, to embed with or to score by."""
@@ -77,23 +97,30 @@ class Stack(nnx.Module):
         Returns:
           [B, T, D], after the last norm.
         """
-        rngs = split(rng, 1 + len(self.blocks))
-        x = functional.dropout(self.embed(tokens, at=at), self.config.dropout, rngs[0])
+        first, *rngs = split(rng, 1 + self.config.layers)
+        x = functional.dropout(self.embed(tokens, at=at), self.config.dropout, first)
         compute = self.config.precision.compute
         read = None if source is None else source.value.astype(compute)
         read_at = None if source is None else across(at, tokens, source)
         call = nnx.remat(run) if self.config.remat else run
-        for block, block_rng in zip(self.blocks, rngs[1:], strict=True):
-            x = call(block, x, read, at, read_at, block_rng)
+
+        def step(block: Block, x: Array, own: Array | None) -> Array:
+            return call(block, x, read, at, read_at, own)
+
+        if isinstance(self.blocks, Block):
+            x = layering.run(self.blocks, step, x, layering.stack(rngs))
+            return self.norm(x)
+        for block, own in zip(self.blocks, rngs, strict=True):
+            x = step(block, x, own)
         return self.norm(x)
 
     def stack_flops(self, t: int, s: int = 0) -> int:
         """FLOPs of the blocks for T tokens, and S of a source."""
-        return sum(block.flops(t, s) for block in self.blocks)
+        return sum(block.flops(t, s) for block in self.layers())
 
     def state_bytes(self, t: int, s: int = 0) -> int:
         """Bytes that decoding remembers after T tokens, from a source of S."""
-        return sum(block.state_bytes(t, s) for block in self.blocks)
+        return sum(block.state_bytes(t, s) for block in self.layers())
 
 
 def run(

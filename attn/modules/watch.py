@@ -46,6 +46,11 @@ def watch(
       [B, T, D] of a block, the residual stream.
     """
     copy = nnx.merge(*nnx.split(model))
+    for _, module in list(nnx.iter_modules(copy)):
+        # What a loop computes cannot be shown; a stack of blocks can do without.
+        unroll = getattr(module, "unroll", None)
+        if unroll is not None:
+            unroll()
     watchable = {
         path: module
         for path, module in nnx.iter_modules(copy)

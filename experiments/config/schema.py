@@ -88,6 +88,7 @@ class Model(Section):
         None, "initial size of each block's output maps (null: by depth)"
     )
     remat: Flag = says(False, "compute blocks again going backwards, to save memory")
+    scan: Flag = says(False, "blocks as one loop: compiles fast, runs slower on a CPU")
     backend: Name = says("auto", "how attention is computed; see `attn explain`")
 
 

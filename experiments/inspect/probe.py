@@ -44,7 +44,7 @@ def make_probe(config: Config, vocabulary: int, *, lens: bool = True) -> Probe:
         path, decoder = decoder_of(model)
         if not lens or decoder is None:
             return logits, weights, None
-        blocks = [seen[f"{path}blocks.{i}"] for i in range(len(decoder.blocks))]
+        blocks = [seen[f"{path}blocks.{i}"] for i in range(decoder.config.layers)]
         stream = [blocks[0]["before"], *(block["after"] for block in blocks)]
         wanted = jnp.where(batch.weights[0] > 0, batch.targets[0], -1)
         return logits, weights, read_stream(decoder, jnp.stack(stream)[:, 0], wanted)

@@ -55,6 +55,7 @@ OTHER = {
     "model.init_std": 0.02,
     "model.output_scale": 0.0,
     "model.remat": True,
+    "model.scan": True,
     "model.backend": "dense",
     "precision.parameters": "bfloat16",
     "precision.compute": "bfloat16",
