@@ -124,8 +124,9 @@ class Trainer:
 
     def program(self) -> str:
         """The optimized HLO of the training call."""
-        call, inputs = self.setup.train_call, self.setup.inputs
-        return call.lower(self.setup.shapes, inputs, np.int32(1)).compile().as_text()
+        # With the state itself, which knows where it lies: it is not compiled again.
+        given = (self.course.state, self.setup.inputs, np.int32(1))
+        return self.setup.train_call.lower(*given).compile().as_text()
 
     def loop(self) -> int:
         """Does what is due, saves, takes steps; in turn."""
