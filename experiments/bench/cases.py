@@ -162,7 +162,12 @@ LAYER = [
     for case in _layer(length, batch, brief=length in (64, 256, 1024))
 ]
 COMPILE = [
-    Case(CompileWork(), (Goal("deep", 1.5, 1.2, at_most=True),), brief=True),
+    Case(
+        CompileWork(options=("model.scan=true",)),
+        (Goal("deep", 1.5, 1.2, at_most=True),),
+        brief=True,
+    ),
+    Case(CompileWork(deep=12), (Goal("deep"),)),
 ]
 SUITES = {
     "attention": ATTENTION,

@@ -211,7 +211,7 @@ class CeilingWork(Work):
 
     def amount(self) -> int:
         """What a call does, in the unit of its rate: FLOPs, bytes, numbers, calls."""
-        first = self.shapes()[0]
+        first = self.shapes()[0] or (1,)
         numbers = math.prod(first)
         return {
             "matmul": 2 * numbers * first[-1],

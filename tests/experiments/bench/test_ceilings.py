@@ -33,6 +33,8 @@ def test_a_call_does_as_much_as_it_is_counted_for():
     assert CeilingWork("matmul").amount() == 2 * 1024**3
     assert CeilingWork("batched").amount() == 16 * 2 * 512 * 512 * 64
     assert CeilingWork("copy").amount() == 2 * 256 * 2**20
+    assert CeilingWork("exp", scale=2).amount() == 2**18
+    assert CeilingWork("dispatch").amount() == 1
 
 
 def test_libraries_compute_the_same():
