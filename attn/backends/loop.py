@@ -57,7 +57,9 @@ def loop(one: Callable, levels: Sequence[Level]) -> Callable:
         ]
         axes = zip(*(list(_axes(level.in_axes, args)) for level in levels), strict=True)
         places = [_placed(x.ndim, each) for x, each in zip(leaves, axes, strict=True)]
-        return _calls(_Walk(one, tuple(levels), structure, keys, places), leaves)
+        # Jitted, so that it is traced once and not for each call of a step.
+        walk = _Walk(jax.jit(one), tuple(levels), structure, keys, places)
+        return _calls(walk, leaves)
 
     return run
 

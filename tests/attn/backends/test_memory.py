@@ -1,6 +1,8 @@
 """Memory is linear in the length, by XLA's own account of a compiled call."""
 
 import itertools
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -27,9 +29,12 @@ def _ours(spec, **options):
     return lambda *x: attn.attend_heads(spec, *x, **options).value
 
 
+WHOLE = pytest.param((256, 512, 1024, 2048, 4096, 8192), marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("lengths", [(1024, 2048, 4096), WHOLE])
 @pytest.mark.parametrize("backward", [False, True])
-def test_memory_at_most_doubles_with_the_length(backward):
-    lengths = (1024, 2048, 4096)
+def test_memory_at_most_doubles_with_the_length(backward, lengths):
     sizes = [_temporary(_ours("causal"), n, backward) for n in lengths]
     growth = [b / a for a, b in itertools.pairwise(sizes)]
     assert max(growth) <= 2.1, f"{[x >> 20 for x in sizes]} MiB"
@@ -48,3 +53,23 @@ def test_sparse_masks_never_hold_all_pairs(spec):
     at = attn.at(segment=jnp.arange(length) // 1024)
     size = _temporary(_ours(spec, at=at), length, True, heads=1)
     assert size < length * length  # bytes: a quarter of one float32 array [T, T]
+
+
+LONG = """
+import resource
+import jax, jax.numpy as jnp
+import attn
+arrays = [jax.random.normal(jax.random.key(n), (1, 32768, 2, 64)) for n in range(3)]
+loss = lambda *x: jnp.sum(jnp.sin(attn.attend_heads("causal", *x).value))
+found = jax.jit(jax.grad(loss, (0, 1, 2)))(*arrays)
+assert all(bool(jnp.isfinite(x).all()) for x in found)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_a_long_sequence_stays_under_a_gibibyte():
+    done = subprocess.run(
+        [sys.executable, "-c", LONG], capture_output=True, text=True, timeout=280
+    )
+    assert int(done.stdout) < 1 << 20, f"{done.stdout} KiB {done.stderr[-2000:]}"
