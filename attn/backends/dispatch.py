@@ -22,8 +22,7 @@ BACKENDS = {
     "fused": fused,
     "pallas": pallas,
 }
-# Where all logits of a head fit in the cache a fold only adds overhead. The threshold
-# is reasoned, not measured: `experiments.bench.attention` is the place to do that.
+# Where all logits of a head fit in the cache a fold only adds overhead.
 SMALL = 128 * 128
 
 

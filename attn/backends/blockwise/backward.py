@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from attn.backends.blockwise.forward import (
-    ABREAST,
+    abreast,
     blank,
     delayed,
     renewed,
@@ -104,8 +104,8 @@ def _strips(layout, plan, operands, saved, wanted):
         query = _band(zeros.query, *rows)
         for start, stop, masked in runs:
             tile = Tile(rows, (start, stop - start), masked)
-            late = len(done) >= ABREAST
-            mine = delayed(operands, done[-ABREAST]) if late else operands
+            late = len(done) >= abreast(layout)
+            mine = delayed(operands, done[-abreast(layout)]) if late else operands
             part = _visit(layout, mine, saved, wanted, tile)
             query = _sum(query, part.query)
             floats = _add_floats(layout, floats, part.floats, tile)

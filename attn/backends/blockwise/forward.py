@@ -10,7 +10,12 @@ from attn.backends.blockwise.operands import Layout, Operands
 from attn.backends.blockwise.plan import Strips, Table, listed
 from attn.backends.blockwise.tile import State, Tile, close, lift, merge, zero
 
-ABREAST = 2  # strips in flight: one for each core of the machine that was measured
+MANY_HEADS = 512 * 512  # pairs of a head; smaller ones run many to a step
+
+
+def abreast(layout: Layout) -> int:
+    """Strips of a head in flight: one for each of 2 cores, unless heads fill them."""
+    return 1 if layout.t * layout.s <= MANY_HEADS else 2
 
 
 def forward(layout: Layout, plan: Strips | Table, operands: Operands):
@@ -24,8 +29,8 @@ def _strips(layout: Layout, plan: Strips, operands: Operands):
     operands, closed = renewed(layout, operands), []
     for index, (size, runs) in enumerate(strip_sizes(layout, plan)):
         mine = operands
-        if index >= ABREAST:
-            mine = delayed(operands, closed[-ABREAST][0])
+        if index >= abreast(layout):
+            mine = delayed(operands, closed[-abreast(layout)][0])
         closed.append(close(_strip(layout, mine, (index * plan.rows, size), runs)))
     outputs, sums = zip(*closed, strict=True)
     return jnp.concatenate(outputs), jnp.concatenate(sums)
