@@ -218,4 +218,4 @@ def distance(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> float:
         float(np.sqrt(np.mean((a - b) ** 2)) / (np.sqrt(np.mean(a**2)) or 1.0))
         for a, b in zip(ours, theirs, strict=True)
     ]
-    return max(gaps)
+    return max(gaps, default=0.0)

@@ -57,6 +57,7 @@ def test_without_ours_there_is_no_race(importable):
 def test_outputs_of_another_shape_never_agree():
     assert distance([np.ones(3)], [np.ones(5)]) == float("inf")
     assert distance([np.ones(3)], [np.full(3, 1.5)]) == pytest.approx(0.5)
+    assert distance([], []) == 0  # compiling has none
 
 
 @pytest.mark.slow
