@@ -7,7 +7,7 @@ places, so the loop has a rule of its own: both directions are loops that only w
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
+from attn.backends import cuts
 from attn.backends.blockwise.forward import blank
 from attn.backends.blockwise.rule import triangular
 from attn.backends.dispatch import keep
@@ -50,13 +51,17 @@ def loop(one: Callable, levels: Sequence[Level]) -> Callable:
 
     def run(*args):
         leaves, structure = jax.tree.flatten(args)
-        keys = [_implementation(x) for x in leaves]
+        keys = [cuts.implementation(x) for x in leaves]
         leaves = [
             jax.random.key_data(x) if key else jnp.asarray(x)
             for x, key in zip(leaves, keys, strict=True)
         ]
-        axes = zip(*(list(_axes(level.in_axes, args)) for level in levels), strict=True)
-        places = [_placed(x.ndim, each) for x, each in zip(leaves, axes, strict=True)]
+        axes = zip(
+            *(list(cuts.axes_of(level.in_axes, args)) for level in levels), strict=True
+        )
+        places = [
+            cuts.placed(x.ndim, each) for x, each in zip(leaves, axes, strict=True)
+        ]
         # Jitted, so that it is traced once and not for each call of a step.
         walk = _Walk(jax.jit(one), tuple(levels), structure, keys, places)
         return _calls(walk, leaves)
@@ -128,10 +133,10 @@ class _Walk:
         """The arrays of each call of a step: a block from where it lies, then parts."""
         chunks = [level.chunk for level in self.levels]
         both = list(zip(leaves, self.places, strict=True))
-        blocks = [_block(x, place, calls[0], chunks) for x, place in both]
+        blocks = [cuts.block(x, place, calls[0], chunks) for x, place in both]
         return [
             [
-                _part(x, place, offset)
+                cuts.part(x, place, offset)
                 for x, place in zip(blocks, self.places, strict=True)
             ]
             for offset in self.offsets
@@ -147,7 +152,7 @@ class _Walk:
 
         Where there is but one step there is no loop.
         """
-        spans = (np.arange(0, x.size, x.chunk, np.int32) for x in self.levels)
+        spans = (range(0, x.size, x.chunk) for x in self.levels)
         starts = np.array(list(itertools.product(*spans)), np.int32).T
 
         def body(held, inputs):
@@ -168,19 +173,21 @@ class _Walk:
         axes = tuple(zip(*(level.out_axes for level in self.levels), strict=True))
         shapes = jax.eval_shape(first, leaves)
         count = itertools.count(1)
-        held = _each(axes, lambda x, axes: self._blank(x[0], axes, next(count)), shapes)
+        held = cuts.each(
+            axes, lambda x, axes: self._blank(x[0], axes, next(count)), shapes
+        )
 
         def step(held, calls, _):
             made = [compute(pieces) for pieces in self.cut(leaves, calls)]
-            parts = _each(axes, self._block, *(outputs for outputs, _ in made))
-            put = lambda x, axes: _put(*x, axes, calls[0])  # noqa: E731
-            return _each(axes, put, held, parts), [row for _, row in made]
+            parts = cuts.each(axes, self._block, *(outputs for outputs, _ in made))
+            put = lambda x, axes: cuts.put(x[0], x[1], axes, calls[0])  # noqa: E731
+            return cuts.each(axes, put, held, parts), [row for _, row in made]
 
         return self.over(step, blank(leaves, held))
 
-    def _block(self, parts: tuple, axes: tuple) -> jax.Array:
+    def _block(self, outputs: tuple, axes: tuple) -> jax.Array:
         """The outputs of the calls of a step as one array."""
-        parts = list(parts)
+        parts = list(outputs)
         for level, axis in zip(reversed(self.levels), reversed(axes), strict=True):
             parts = [
                 jnp.stack(parts[n : n + level.chunk], axis)
@@ -264,15 +271,17 @@ class _Pulls:
         """The cotangents of the active leaves."""
         walk, places = self.walk, self._only(self.walk.places)
         axes = tuple(zip(*(level.out_axes for level in walk.levels), strict=True))
-        spots = _each(axes, lambda x, axes: _Place(_placed(x[0].ndim, axes)), cotangent)
+        spots = cuts.each(
+            axes, lambda x, axes: _Place(cuts.placed(x[0].ndim, axes)), cotangent
+        )
         outer = dataclasses.replace(
             walk, places=[x.dims for x in jax.tree.leaves(spots)]
         )
         tree = jax.tree.structure(cotangent)
 
         def step(totals, calls, rows):
-            cuts = walk.cut(leaves, calls), outer.cut(jax.tree.leaves(cotangent), calls)
-            for at, row, pieces, mine in zip(calls, rows, *cuts, strict=True):
+            both = walk.cut(leaves, calls), outer.cut(jax.tree.leaves(cotangent), calls)
+            for at, row, pieces, mine in zip(calls, rows, *both, strict=True):
                 row = iter(row)
                 kept = [next(row) if n is None else pieces[n] for n in self.given]
                 pull = jax.tree.unflatten(self.structure, kept)
@@ -289,72 +298,7 @@ class _Pulls:
     def _grown(self, total, part, place, at):
         """A total with the part of a call, which is added where others add too."""
         if not self.walk.alone(place):
-            part = part + _part(
-                _block(total, place, at, [1] * len(at)), place, [0] * len(at)
+            part = part + cuts.part(
+                cuts.block(total, place, at, [1] * len(at)), place, [0] * len(at)
             )
-        return _written(total, part, place, at)
-
-
-def _implementation(x: Any) -> Any:
-    """Which random keys an array holds, None where it holds none."""
-    typed = jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
-    return jax.random.key_impl(x) if typed else None
-
-
-def _axes(in_axes: tuple, args: tuple) -> Iterator[int | None]:
-    """The axis of each leaf."""
-    for axis, arg in zip(in_axes, args, strict=True):
-        if isinstance(axis, list):
-            yield from axis
-        else:
-            yield from [axis] * len(jax.tree.leaves(arg))
-
-
-def _placed(ndim: int, axes: Sequence[int | None]) -> list[int | None]:
-    """Where axes lie in the whole array, each counted without those of outer levels."""
-    left = list(range(ndim))
-    return [None if axis is None else left.pop(axis) for axis in axes]
-
-
-def _each(axes: tuple, function: Callable, *outputs: tuple) -> tuple:
-    """`function(arrays, axes)` of each leaf of the outputs."""
-    together = zip(axes, *outputs, strict=True)
-    return tuple(
-        jax.tree.map(lambda *x, axes=axes: function(x, axes), *trees)
-        for axes, *trees in together
-    )
-
-
-def _block(x: jax.Array, place: list, starts: list, chunks: list) -> jax.Array:
-    """What a step reads of an array; it begins at an index of each level."""
-    begin, sizes = [0] * x.ndim, list(x.shape)
-    for dim, start, chunk in zip(place, starts, chunks, strict=True):
-        if dim is not None and sizes[dim] > chunk:
-            begin[dim], sizes[dim] = start, chunk
-    return x if sizes == list(x.shape) else jax.lax.dynamic_slice(x, begin, sizes)
-
-
-def _part(x: jax.Array, place: list, at: Sequence[int]) -> jax.Array:
-    """The part of a block that a call reads."""
-    mapped = [(dim, n) for dim, n in zip(place, at, strict=True) if dim is not None]
-    for dim, n in sorted(mapped, reverse=True):
-        x = jax.lax.index_in_dim(x, n, dim, keepdims=False)
-    return x
-
-
-def _put(whole: jax.Array, part: jax.Array, axes: tuple, at: list) -> jax.Array:
-    """An array with the outputs of a step, which begins at an index of each level."""
-    begin = [0] * whole.ndim
-    for dim, n in zip(_placed(whole.ndim, axes), at, strict=True):
-        begin[dim] = n
-    return jax.lax.dynamic_update_slice(whole, part, begin)
-
-
-def _written(whole: jax.Array, part: jax.Array, place: list, at: list) -> jax.Array:
-    """An array with the part of a call in its place."""
-    begin = [0] * whole.ndim
-    mapped = [(dim, n) for dim, n in zip(place, at, strict=True) if dim is not None]
-    for dim, n in mapped:
-        begin[dim] = n
-    part = jnp.expand_dims(part, [dim for dim, _ in mapped])
-    return jax.lax.dynamic_update_slice(whole, part, begin)
+        return cuts.written(total, part, place, at)

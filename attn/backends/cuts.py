@@ -1,0 +1,73 @@
+"""Where the calls of a loop read and write in whole arrays."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+def implementation(x: Any) -> Any:
+    """Which random keys an array holds, None where it holds none."""
+    typed = jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
+    return jax.random.key_impl(x) if typed else None
+
+
+def axes_of(in_axes: tuple, args: tuple) -> Iterator[int | None]:
+    """The axis of each leaf."""
+    for axis, arg in zip(in_axes, args, strict=True):
+        if isinstance(axis, list):
+            yield from axis
+        else:
+            yield from [axis] * len(jax.tree.leaves(arg))
+
+
+def placed(ndim: int, axes: Sequence[int | None]) -> list[int | None]:
+    """Where axes lie in the whole array, each counted without those of outer levels."""
+    left = list(range(ndim))
+    return [None if axis is None else left.pop(axis) for axis in axes]
+
+
+def each(axes: tuple, function: Callable, *outputs: tuple) -> tuple:
+    """`function(arrays, axes)` of each leaf of the outputs."""
+    together = zip(axes, *outputs, strict=True)
+    return tuple(
+        jax.tree.map(lambda *x, axes=axes: function(x, axes), *trees)
+        for axes, *trees in together
+    )
+
+
+def block(x: jax.Array, place: list, starts: list, chunks: list) -> jax.Array:
+    """What a step reads of an array; it begins at an index of each level."""
+    begin, sizes = [0] * x.ndim, list(x.shape)
+    for dim, start, chunk in zip(place, starts, chunks, strict=True):
+        if dim is not None and sizes[dim] > chunk:
+            begin[dim], sizes[dim] = start, chunk
+    return x if sizes == list(x.shape) else jax.lax.dynamic_slice(x, begin, sizes)
+
+
+def part(x: jax.Array, place: list, at: Sequence[int]) -> jax.Array:
+    """The part of a block that a call reads."""
+    mapped = [(dim, n) for dim, n in zip(place, at, strict=True) if dim is not None]
+    for dim, n in sorted(mapped, reverse=True):
+        x = jax.lax.index_in_dim(x, n, dim, keepdims=False)
+    return x
+
+
+def put(whole: jax.Array, part: jax.Array, axes: tuple, at: list) -> jax.Array:
+    """An array with the outputs of a step, which begins at an index of each level."""
+    begin = [0] * whole.ndim
+    for dim, n in zip(placed(whole.ndim, axes), at, strict=True):
+        if dim is not None:
+            begin[dim] = n
+    return jax.lax.dynamic_update_slice(whole, part, begin)
+
+
+def written(whole: jax.Array, part: jax.Array, place: list, at: list) -> jax.Array:
+    """An array with the part of a call in its place."""
+    begin = [0] * whole.ndim
+    mapped = [(dim, n) for dim, n in zip(place, at, strict=True) if dim is not None]
+    for dim, n in mapped:
+        begin[dim] = n
+    part = jnp.expand_dims(part, [dim for dim, _ in mapped])
+    return jax.lax.dynamic_update_slice(whole, part, begin)
