@@ -108,7 +108,8 @@ class Compilations:
             calls += 1
             before, seconds = self.compiles, self.total
             result = function(*args, **kwargs)
-            if self.compiles != before:
+            fresh = self.compiles != before
+            if fresh or not known:  # the first may find its program made already
                 # Shapes outlive donation, so they can be read after the call.
                 now = signature(function, args, kwargs)
                 if known:

@@ -36,7 +36,10 @@ def valued(model):
     return value, nnx.to_pure_dict(slopes)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    ["learned pieces", pytest.param("remat and dropout", marks=pytest.mark.slow)],
+)
 def test_a_loop_computes_what_the_blocks_do_one_by_one(name):
     plain, scanned = (decoder(scan, **CASES[name]) for scan in (False, True))
     (found, slopes), (expected, wanted) = map(valued, (scanned, plain))
