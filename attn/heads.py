@@ -9,8 +9,9 @@ import jax.numpy as jnp
 
 from attn.backends import dispatch
 from attn.backends.dispatch import Output
-from attn.backends.loop import Level, loop
+from attn.backends.loop import loop
 from attn.backends.planner import Steps
+from attn.backends.walk import Level
 from attn.shapes import Shapes, check_heads
 from attn.spec.attention import as_attention
 from attn.spec.field import is_varying, per_batch, per_head
@@ -168,10 +169,6 @@ def of_head(tree: Any, head: int) -> Any:
     return jax.tree.map(take, tree, is_leaf=is_varying)
 
 
-def _bare(leaf: Any) -> Any:
-    return leaf.value if is_varying(leaf) else leaf
-
-
 def _inner(leaf: Any) -> Any:
     """The array of a leaf, with all the axes that maps remove."""
     while is_varying(leaf):
@@ -246,7 +243,7 @@ def rotate_heads(
     axes = [0 if isinstance(leaf, per_head) else None for leaf in leaves]
 
     def head(leaves, x, positions):
-        piece = jax.tree.unflatten(structure, map(_bare, leaves))
+        piece = jax.tree.unflatten(structure, map(_inner, leaves))
         return piece.rotate(x, positions)
 
     element = jax.vmap(head, in_axes=(axes, 1, None), out_axes=1)

@@ -26,14 +26,12 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from experiments.manifest import cores, version
 from experiments.places import cache_folder
+from experiments.recompiles import HIT, MISS
 
 OFF = "off"
 MOST_BYTES = 1 << 30  # of all entries; a run's programs take about 1 MB
 MARKS = ("loads", "does-not-load")  # files: what a trial found in this folder
-EVENTS = {
-    "/jax/compilation_cache/cache_hits": "hits",
-    "/jax/compilation_cache/cache_misses": "misses",
-}
+EVENTS = {HIT: "hits", MISS: "misses"}
 # Of Linux's table of processors, what decides which instructions there are.
 FEATURES = re.compile(r"(vendor_id|model name|model|flags|Features|CPU part)\s*:")
 UNREADABLE = r"Error (reading|writing) persistent compilation cache entry for '(\w+)'"
