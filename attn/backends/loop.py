@@ -66,7 +66,7 @@ def _calls(walk: Walk, leaves: list) -> tuple:
         some = [x for x, yes in zip(moved, active, strict=True) if yes]
         tangent = triangular(
             lambda some: pulls.push(leaves, some),
-            lambda cotangent: pulls.back(leaves, saved, cotangent),
+            lambda cotangent: pulls.back(leaves, primal, saved, cotangent),
             some,
             primal,
             leaves,

@@ -54,7 +54,7 @@ MIDDLE = 2048
 # a step is code of its own, so its number is bounded for the compiler's sake: 8 heads
 # at T = 512 are 20% faster than 4 and take twice as long to compile.
 STEP_AREA = 1 << 21
-MOST_HEADS = 8
+MOST_HEADS = 16
 PAIR_AREA = 1300 * 1300  # up to here two heads a step still gain 10% forward
 
 

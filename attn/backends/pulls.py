@@ -24,7 +24,7 @@ class Pulls:
     def __init__(self, walk: Walk, active: list[bool]):
         self.walk, self.active = walk, active
         self.structure: Any = None  # of what a call leaves for its derivative
-        self.given: list = []  # which of that are pieces, and need not be kept
+        self.given: list = []  # which of that are pieces or outputs, and not kept
 
     def _only(self, leaves: list) -> list:
         return [x for x, yes in zip(leaves, self.active, strict=True) if yes]
@@ -45,11 +45,12 @@ class Pulls:
         call = jax.checkpoint(self._one(pieces), policy=keep, prevent_cse=False)
         outputs, pull = jax.vjp(call, self._only(pieces))
         kept, self.structure = jax.tree.flatten(pull)
+        known = [*pieces, *jax.tree.leaves(outputs)]
         self.given = [
-            next((n for n, y in enumerate(pieces) if y is x), None) for x in kept
+            next((n for n, y in enumerate(known) if y is x), None) for x in kept
         ]
         both = zip(kept, self.given, strict=True)
-        return outputs, [x for x, piece in both if piece is None]
+        return outputs, [x for x, where in both if where is None]
 
     def push(self, leaves: list, some: list) -> tuple:
         """The tangents of the outputs."""
@@ -77,7 +78,7 @@ class Pulls:
 
         return walk.forward([*leaves, *tangents], compute)[0]
 
-    def back(self, leaves: list, saved: list, cotangent: tuple) -> list:
+    def back(self, leaves: list, outputs: tuple, saved: list, cotangent: tuple):
         """The cotangents of the active leaves."""
         walk, places = self.walk, self._only(self.walk.places)
         axes = tuple(zip(*(level.out_axes for level in walk.levels), strict=True))
@@ -90,10 +91,14 @@ class Pulls:
         tree = jax.tree.structure(cotangent)
 
         def step(totals, calls, rows):
-            both = walk.cut(leaves, calls), outer.cut(jax.tree.leaves(cotangent), calls)
-            for at, row, pieces, mine in zip(calls, rows, *both, strict=True):
-                row = iter(row)
-                kept = [next(row) if n is None else pieces[n] for n in self.given]
+            read = (
+                walk.cut(leaves, calls),
+                outer.cut(jax.tree.leaves(outputs), calls),
+                outer.cut(jax.tree.leaves(cotangent), calls),
+            )
+            for n, (at, pieces, made, mine) in enumerate(zip(calls, *read, strict=True)):
+                row, known = iter([x[n] for x in rows]), [*pieces, *made]
+                kept = [next(row) if m is None else known[m] for m in self.given]
                 pull = jax.tree.unflatten(self.structure, kept)
                 parts = pull(jax.tree.unflatten(tree, mine))[0]
                 added = zip(totals, parts, places, strict=True)

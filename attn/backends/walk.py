@@ -58,15 +58,13 @@ class Walk:
 
     def cut(self, leaves: list, calls: list) -> list:
         """The arrays of each call of a step: a block from where it lies, then parts."""
-        chunks = [level.chunk for level in self.levels]
-        both = list(zip(leaves, self.places, strict=True))
-        blocks = [cuts.block(x, place, calls[0], chunks) for x, place in both]
+        ones = [1] * len(self.levels)
         return [
             [
-                cuts.part(x, place, offset)
-                for x, place in zip(blocks, self.places, strict=True)
+                cuts.part(cuts.block(x, place, call, ones), place, [0] * len(ones))
+                for x, place in zip(leaves, self.places, strict=True)
             ]
-            for offset in self.offsets
+            for call in calls
         ]
 
     @property
@@ -108,7 +106,9 @@ class Walk:
             made = [compute(pieces) for pieces in self.cut(leaves, calls)]
             parts = cuts.each(axes, self._block, *(outputs for outputs, _ in made))
             put = lambda x, axes: cuts.put(x[0], x[1], axes, calls[0])  # noqa: E731
-            return cuts.each(axes, put, held, parts), [row for _, row in made]
+            # One array for all calls of a step: each is a buffer that XLA fills first.
+            rows = [jnp.stack(x) for x in zip(*(row for _, row in made), strict=True)]
+            return cuts.each(axes, put, held, parts), rows
 
         return self.over(step, blank(leaves, held))
 
