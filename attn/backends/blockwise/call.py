@@ -92,12 +92,15 @@ def _softmax(spec, query, key, value, where, given, rng, tiling):
     constants = blank((query, key, value), (others, scan.raw_key(rng)))
     leaves = tuple(jnp.asarray(leaf, dtype) for leaf in leaves)
 
-    def prepare(inputs: Inputs):
+    def prepare(inputs: Inputs, ahead: bool = False):
         query, key, value, flags = *inputs[:3], (None, None)
         if is_masked(spec.mask):
-            (query, bad_query), (key, bad_key) = map(numerics.quarantine, (query, key))
-            value, bad_value = numerics.quarantine(value)
+            (safe_query, bad_query), (safe_key, bad_key), (value, bad_value) = map(
+                numerics.quarantine, (query, key, value)
+            )
             flags = bad_key + bad_value, bad_query
+            if not ahead:
+                query, key = safe_query, safe_key
         similarity = jax.tree.unflatten(structure, inputs.similarity)
         query, key = PREPARE[type(similarity)](similarity, query, key)
         return (query, key, value, inputs.floats), flags

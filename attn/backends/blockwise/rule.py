@@ -42,7 +42,9 @@ class Inputs(NamedTuple):
 # From inputs to (query, key, value, floats) for plain dot products, and NaN flags of
 # keys and queries. It runs inside of the rule, and again in the backward pass: what it
 # makes is as large as the inputs, and keeping it would double what a layer remembers.
-Prepare = Callable[[Inputs], tuple[tuple, tuple]]
+# With `ahead`, for the forward pass, NaN and infinity stay in queries and keys: there
+# they reach only logits of their own pairs, which the mask hides.
+Prepare = Callable[..., tuple[tuple, tuple]]
 
 
 def fold(
@@ -63,7 +65,7 @@ def fold(
 
     @jax.custom_jvp
     def core(inputs, rest):
-        floating, (bad_key, bad_query) = prepare(inputs)
+        floating, (bad_key, bad_query) = prepare(inputs, ahead=True)
         plan, operands = _whole(layout, shape, floating, bad_key, rest)
         output, sums = forward(layout, plan, operands)
         if bad_query is not None:  # NaN, where the query sees any key at all
