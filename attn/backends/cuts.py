@@ -37,21 +37,18 @@ def each(axes: tuple, function: Callable, *outputs: tuple) -> tuple:
     )
 
 
-def block(x: jax.Array, place: list, starts: list, chunks: list) -> jax.Array:
-    """What a step reads of an array; it begins at an index of each level."""
-    begin, sizes = [0] * x.ndim, list(x.shape)
-    for dim, start, chunk in zip(place, starts, chunks, strict=True):
-        if dim is not None and sizes[dim] > chunk:
-            begin[dim], sizes[dim] = start, chunk
-    return x if sizes == list(x.shape) else jax.lax.dynamic_slice(x, begin, sizes)
+def read(whole: jax.Array, place: list, at: Sequence[Any]) -> jax.Array:
+    """What a call reads of an array; `at` holds its number on each level.
 
-
-def part(x: jax.Array, place: list, at: Sequence[int]) -> jax.Array:
-    """The part of a block that a call reads."""
-    mapped = [(dim, n) for dim, n in zip(place, at, strict=True) if dim is not None]
-    for dim, n in sorted(mapped, reverse=True):
-        x = jax.lax.index_in_dim(x, n, dim, keepdims=False)
-    return x
+    A slice of its own for each call: XLA then copies it once, where slices of a block
+    that several calls share are fused into all that reads them.
+    """
+    begin, sizes = [0] * whole.ndim, list(whole.shape)
+    for dim, n in zip(place, at, strict=True):
+        if dim is not None:
+            begin[dim], sizes[dim] = n, 1
+    part = jax.lax.dynamic_slice(whole, begin, sizes)
+    return jax.lax.squeeze(part, [dim for dim in place if dim is not None])
 
 
 def put(whole: jax.Array, part: jax.Array, axes: tuple, at: list) -> jax.Array:

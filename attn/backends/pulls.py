@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 
 from attn.backends import cuts
-from attn.backends.blockwise.forward import blank
 from attn.backends.dispatch import keep
 from attn.backends.walk import Walk
 
@@ -96,24 +95,23 @@ class Pulls:
                 outer.cut(jax.tree.leaves(outputs), calls),
                 outer.cut(jax.tree.leaves(cotangent), calls),
             )
-            for n, (at, pieces, made, mine) in enumerate(zip(calls, *read, strict=True)):
+            for n, (pieces, made, mine) in enumerate(zip(*read, strict=True)):
                 row, known = iter([x[n] for x in rows]), [*pieces, *made]
                 kept = [next(row) if m is None else known[m] for m in self.given]
                 pull = jax.tree.unflatten(self.structure, kept)
                 parts = pull(jax.tree.unflatten(tree, mine))[0]
                 added = zip(totals, parts, places, strict=True)
-                totals = [self._grown(*x, at) for x in added]
+                totals = [self._grown(*x, calls[n]) for x in added]
             return totals, []
 
         fills = [walk.alone(place) * n for n, place in enumerate(places)]
         both = zip(self._only(leaves), fills, strict=True)
         totals = [jnp.full(x.shape, fill, x.dtype) for x, fill in both]
-        return walk.over(step, blank((leaves, cotangent), totals), saved)[0]
+        inputs = [*leaves, *jax.tree.leaves(cotangent)]
+        return walk.over(step, inputs, totals, saved)[0]
 
     def _grown(self, total, part, place, at):
         """A total with the part of a call, which is added where others add too."""
         if not self.walk.alone(place):
-            part = part + cuts.part(
-                cuts.block(total, place, at, [1] * len(at)), place, [0] * len(at)
-            )
+            part = part + cuts.read(total, place, at)
         return cuts.written(total, part, place, at)
