@@ -141,10 +141,10 @@ def forced(backend, entry):
     return run
 
 
-def differentiate(function, mix, dtype, *, jit=True):
-    """Output and gradients [query, key, value, *arrays of the spec], as NumPy arrays.
+def differentiate(function, mix, dtype, *, jit=True, quick=False):
+    """Output and gradients [query, key, value, *arrays of the spec].
 
-    Half of the time of compiling is optimization, which float32 alone has here.
+    `quick` leaves out optimization, half of the time of compiling.
     """
     wide = "float64" if dtype == "float64" else "float32"
     arrays = [jnp.asarray(x, dtype) for x in mix.arrays]
@@ -161,7 +161,7 @@ def differentiate(function, mix, dtype, *, jit=True):
 
     args = arrays, learned, cotangent, (mix.spec, mix.at)
     if jit:
-        level = {} if dtype == "float32" else {"xla_backend_optimization_level": 0}
+        level = {"xla_backend_optimization_level": 0} if quick else {}
         run = jax.jit(run).lower(*args).compile(compiler_options=level)
     value, (by_array, by_learned) = run(*args)
     return value, [*by_array, *by_learned]
@@ -203,15 +203,28 @@ def test_parity(backend, entry):
         with pytest.raises(ValueError, match=f"'{backend}' refuses: .* whole row"):
             differentiate(forced(backend, entry), mix, "float32")
         return
+    # Float32 is compiled as users compile it; the others only where quick code, whose
+    # exponentials are coarser, misses the bound.
+    quick = entry.dtype != "float32"
+    missed = misses(backend, entry, mix, expected, quick=quick)
+    if quick and missed:
+        missed = misses(backend, entry, mix, expected, quick=False)
+    assert not missed, f"{missed} of {mix.spec!r}"
+
+
+def misses(backend, entry, mix, expected, *, quick) -> list[str]:
+    """What is further from the oracle than the error rule allows."""
     # jax.nn itself mixes bfloat16 and float32, forward and backward.
     promotion = "standard" if backend == "fused" else "strict"
     with jax.enable_x64(entry.dtype == "float64"):
         with jax.numpy_dtype_promotion(promotion):
-            value, gradients = differentiate(forced(backend, entry), mix, entry.dtype)
+            run = forced(backend, entry)
+            value, gradients = differentiate(run, mix, entry.dtype, quick=quick)
         got = [value, *gradients]
         assert [x.dtype.name for x in got[:4]] == [entry.dtype] * 4
         near = [in_dtype(x, like) for x, like in zip(expected.plain, got, strict=True)]
         got = [np.asarray(x, np.float64) for x in got]
+    missed = []
     for index, (x, exact) in enumerate(zip(got, expected.exact, strict=True)):
         scale = max(1.0, rms(exact))
         bound = 1e-12 * scale
@@ -220,7 +233,9 @@ def test_parity(backend, entry):
             bound = (GRADIENT if index else OUTPUT) * rms(near[index] - exact) + floor
         what = f"gradient {index - 1}" if index else "output"
         assert x.shape == exact.shape, what
-        assert rms(x - exact) <= bound, f"{what} of {mix.spec!r}"
+        if not rms(x - exact) <= bound:
+            missed.append(f"{what}: {rms(x - exact):.2e} over {bound:.2e}")
+    return missed
 
 
 def in_dtype(plain, like) -> np.ndarray:
