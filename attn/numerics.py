@@ -18,7 +18,9 @@ def finite(array: jax.Array) -> jax.Array:
     return jnp.where(jnp.isfinite(array), array, jnp.zeros((), array.dtype))
 
 
-def quarantine(array: jax.Array) -> tuple[jax.Array, jax.Array]:
+def quarantine(
+    array: jax.Array, *, lifted: bool = False
+) -> tuple[jax.Array, jax.Array]:
     """Replaces NaN and infinities by zeros, and flags the rows that hold one.
 
     Added to the logits before the mask, the flags turn every *visible* pair into NaN,
@@ -26,17 +28,21 @@ def quarantine(array: jax.Array) -> tuple[jax.Array, jax.Array]:
 
     Args:
       array: [S, E].
+      lifted: Whether `vmap` makes one array of many, of which XLA:CPU sums rows
+        faster; of a single one it is faster to multiply by a vector of zeros. The
+        flags are the same.
 
     Returns:
       The finite array, and flags [S] in the accumulation dtype: 0, or NaN for a row
       with a non-finite entry.
     """
-    # 0 * NaN and 0 * infinity are NaN, and a product with a vector is the one reduction
-    # of short rows that XLA:CPU does well: a maximum or a sum costs 3 times as much.
-    zeros = jnp.zeros(array.shape[-1:], array.dtype)
-    flags = (jax.lax.stop_gradient(array) @ zeros).astype(
-        accumulation_dtype(array.dtype)
-    )
+    # 0 * NaN and 0 * infinity are NaN. No maximum: on CPU it may pass over a NaN.
+    still = jax.lax.stop_gradient(array)
+    if lifted:
+        flags = jnp.sum(still * 0, axis=-1)
+    else:
+        flags = still @ jnp.zeros(array.shape[-1:], array.dtype)
+    flags = flags.astype(accumulation_dtype(array.dtype))
     return _passing(array), flags
 
 

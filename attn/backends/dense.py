@@ -74,7 +74,7 @@ def scores(
         logits = spec.similarity.compare(query, key)
         return spec.logits.apply(logits, site), None, value
     allowed = spec.mask.allows(site)
-    value, flags = numerics.quarantine(value)
+    value, flags = numerics.quarantine(value, lifted=True)
     logits = compare_shielded(spec.similarity, query, key)
     if not isinstance(spec.logits, Identity):
         # A hidden NaN must not reach a product or a user's function: their derivatives
