@@ -51,20 +51,16 @@ def read(whole: jax.Array, place: list, at: Sequence[Any]) -> jax.Array:
     return jax.lax.squeeze(part, [dim for dim in place if dim is not None])
 
 
-def put(whole: jax.Array, part: jax.Array, axes: tuple, at: list) -> jax.Array:
-    """An array with the outputs of a step, which begins at an index of each level."""
+def put(whole: jax.Array, block: jax.Array, place: list, at: list) -> jax.Array:
+    """An array with a block in it, which begins at the call `at` of each level."""
     begin = [0] * whole.ndim
-    for dim, n in zip(placed(whole.ndim, axes), at, strict=True):
+    for dim, n in zip(place, at, strict=True):
         if dim is not None:
             begin[dim] = n
-    return jax.lax.dynamic_update_slice(whole, part, begin)
+    return jax.lax.dynamic_update_slice(whole, block, begin)
 
 
 def written(whole: jax.Array, part: jax.Array, place: list, at: list) -> jax.Array:
     """An array with the part of a call in its place."""
-    begin = [0] * whole.ndim
-    mapped = [(dim, n) for dim, n in zip(place, at, strict=True) if dim is not None]
-    for dim, n in mapped:
-        begin[dim] = n
-    part = jnp.expand_dims(part, [dim for dim, _ in mapped])
-    return jax.lax.dynamic_update_slice(whole, part, begin)
+    mapped = [dim for dim in place if dim is not None]
+    return put(whole, jnp.expand_dims(part, mapped), place, at)
