@@ -109,9 +109,11 @@ class Walk:
         def step(held, calls, _):
             made = [compute(pieces) for pieces in self.cut(leaves, calls)]
             parts = cuts.each(axes, self._block, *(outputs for outputs, _ in made))
-            put = lambda x, axes: cuts.put(  # noqa: E731
-                *x, cuts.placed(x[0].ndim, axes), calls[0]
-            )
+
+            def put(x, axes):
+                whole, block = x
+                return cuts.put(whole, block, cuts.placed(whole.ndim, axes), calls[0])
+
             # One array for all calls of a step: each is a buffer that XLA fills first.
             rows = [jnp.stack(x) for x in zip(*(row for _, row in made), strict=True)]
             return cuts.each(axes, put, held, parts), rows
