@@ -1,5 +1,6 @@
 """`attn bench`: what attention, a layer, a step or compiling costs, beside rivals."""
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -86,9 +87,20 @@ def bench(
         suite, cases, rules = read_study(Path(suite), rules)
     else:
         cases = chosen(Asked(suite, only, everything, spec, shape, backend, rivals))
-    path = out or FOLDER / f"{suite}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    path = _checked(out or FOLDER / f"{suite}-{time.strftime('%Y%m%d-%H%M%S')}.json")
     options = {"profile": str(path.with_suffix("")) if profile else None}
     return _run(suite, cases, rules, path, options | {"force": force}, as_json)
+
+
+def _checked(path: Path) -> Path:
+    """A place for the record, before minutes are spent on what it will hold."""
+    if path.suffix != ".json" or path.is_dir():
+        name = path / "record.json" if path.is_dir() else path.with_suffix(".json")
+        raise UserError(f"attn bench --out: a record is a .json file, like {name}.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(path.parent, os.W_OK):
+        raise UserError(f"attn bench --out: may not write in {path.parent}.")
+    return path
 
 
 def _run(

@@ -142,6 +142,10 @@ WRONG = [  # words, the line on stderr
     (["bench", "diff", "a"], "attn bench diff: expected two records or two HLO texts"),
     (["bench", "no.yaml"], "no.yaml: no such file or directory."),
     (
+        ["bench", "step", "--out", "x"],
+        "attn bench --out: a record is a .json file, like ",
+    ),
+    (
         ["bench", "attention", "--spec", "causl"],
         "notation: unknown name `causl`; did you mean `causal`?",
     ),

@@ -65,7 +65,7 @@ def attend(
         tiling = planner.tiling(shapes, jax.default_backend())
     fast = isinstance(spec.normalizer, Softmax) and set(probes) <= {"log_sum_exp"}
     if fast and type(spec.similarity) in PREPARE:
-        output, sums = _softmax(spec, query, key, value, where, at, rng, tiling)
+        output, sums, _ = _softmax(spec, query, key, value, where, at, rng, tiling)
         aux = dict.fromkeys(probes, sums)
         return _sink(spec.normalizer, output, sums).astype(value.dtype), aux
     output, aux = scan.attend(
@@ -83,7 +83,7 @@ def attend(
 
 
 def _softmax(spec, query, key, value, where, given, rng, tiling):
-    """Output and log-sum-exp, by the fold with a rule of its own."""
+    """Output, log-sum-exp and its rounding, by the fold with a rule of its own."""
     dtype = numerics.accumulation_dtype(query.dtype)
     layout, floats, others = gather(spec, where, dtype)
     leaves, structure = jax.tree.flatten(spec.similarity)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from attn.backends.blockwise.operands import Layout, Operands
 from attn.backends.blockwise.plan import Strips, Table, listed
-from attn.backends.blockwise.tile import State, Tile, close, lift, merge, zero
+from attn.backends.blockwise.tile import Closed, State, Tile, close, lift, merge, zero
 
 MANY_HEADS = 512 * 512  # pairs of a head; smaller ones run many to a step
 
@@ -18,7 +18,7 @@ def abreast(layout: Layout) -> int:
     return 1 if layout.t * layout.s <= MANY_HEADS else 2
 
 
-def forward(layout: Layout, plan: Strips | Table, operands: Operands):
+def forward(layout: Layout, plan: Strips | Table, operands: Operands) -> Closed:
     """Output [T, E] and log-sum-exp [T], in the accumulation dtype."""
     if isinstance(plan, Strips):
         return _strips(layout, plan, operands)
@@ -30,10 +30,9 @@ def _strips(layout: Layout, plan: Strips, operands: Operands):
     for index, (size, runs) in enumerate(strip_sizes(layout, plan)):
         mine = operands
         if index >= abreast(layout):
-            mine = delayed(operands, closed[-abreast(layout)][0])
+            mine = delayed(operands, closed[-abreast(layout)].output)
         closed.append(close(_strip(layout, mine, (index * plan.rows, size), runs)))
-    outputs, sums = zip(*closed, strict=True)
-    return jnp.concatenate(outputs), jnp.concatenate(sums)
+    return Closed(*map(jnp.concatenate, zip(*closed, strict=True)))
 
 
 def after(x: jax.Array, earlier: jax.Array) -> jax.Array:
@@ -106,8 +105,8 @@ def _table(layout: Layout, plan: Table, operands: Operands):
         state = jax.lax.fori_loop(0, full, step(False), state)
         return close(jax.lax.fori_loop(full, kept, step(True), state))
 
-    outputs, sums = jax.lax.map(row, jnp.arange(len(plan.order), dtype=jnp.int32))
-    return outputs.reshape(-1, width)[: layout.t], sums.reshape(-1)[: layout.t]
+    rows = jax.lax.map(row, jnp.arange(len(plan.order), dtype=jnp.int32))
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[: layout.t], rows)
 
 
 def blank(operands: Any, tree):

@@ -26,7 +26,8 @@ from attn.backends.blockwise import backward as pull
 from attn.backends.blockwise.forward import forward
 from attn.backends.blockwise.operands import Layout, Operands, pad
 from attn.backends.blockwise.plan import Strips, Table
-from attn.backends.blockwise.tangent import Primal, Tangents, finite_sums, tangent
+from attn.backends.blockwise.tangent import Tangents, finite_sums, tangent
+from attn.backends.blockwise.tile import Closed
 
 
 class Inputs(NamedTuple):
@@ -49,7 +50,7 @@ Prepare = Callable[..., tuple[tuple, tuple]]
 
 def fold(
     layout: Layout, plan: Strips | Table, prepare: Prepare, inputs: Inputs, rest: tuple
-) -> Primal:
+) -> Closed:
     """Softmax attention of one head, differentiable to any order.
 
     Args:
@@ -60,18 +61,19 @@ def fold(
       rest: The leaves that are not, and the random key or None.
 
     Returns:
-      Output [T, E] and log-sum-exp [T] in the accumulation dtype.
+      Output [T, E] and log-sum-exp [T] in the accumulation dtype, and what the latter
+      lost to rounding, which has no derivative.
     """
 
     @jax.custom_jvp
     def core(inputs, rest):
         floating, (bad_key, bad_query) = prepare(inputs, ahead=True)
         plan, operands = _whole(layout, shape, floating, bad_key, rest)
-        output, sums = forward(layout, plan, operands)
+        output, sums, slip = forward(layout, plan, operands)
         if bad_query is not None:  # NaN, where the query sees any key at all
             bad_query = jnp.where(sums == -jnp.inf, 0.0, bad_query)
             output, sums = output + bad_query[:, None], sums + bad_query
-        return Primal(output, sums)
+        return Closed(output, sums, slip)
 
     @functools.partial(core.defjvp, symbolic_zeros=True)
     def rule(primals, tangents):
@@ -106,7 +108,7 @@ def _is_zero(x: Any) -> bool:
     return isinstance(x, SymbolicZero)
 
 
-def _linear(layout, shape, prepare, inputs, rest, primal, moved) -> Primal:
+def _linear(layout, shape, prepare, inputs, rest, primal, moved) -> Closed:
     """The tangents of the outputs, with both directions given explicitly."""
     leaves, structure = jax.tree.flatten(moved, is_leaf=_is_zero)
     active = [not _is_zero(leaf) for leaf in leaves]
@@ -127,12 +129,15 @@ def _linear(layout, shape, prepare, inputs, rest, primal, moved) -> Primal:
         _, widened = _whole(layout, shape, change, flags[0], rest)
         plan, whole = _whole(layout, shape, floating, flags[0], rest)
         tangents = Tangents(*widened[:4])
-        return Primal(*tangent(layout, plan, whole, primal, tangents))
+        output, sums = tangent(layout, plan, whole, primal, tangents)
+        return Closed(output, sums, jnp.zeros_like(primal.slip))
 
-    def back(cotangent: Primal):
+    def back(cotangent: Closed):
         floating, unprepare, flags = jax.vjp(prepare, inputs, has_aux=True)
         shift = jnp.sum(cotangent.output * primal.output, -1) - cotangent.sums
-        saved = pull.Saved(finite_sums(primal.sums), shift, cotangent.output)
+        # To scale what multiplies the weights costs nothing per pair.
+        shift, scaled = shift * primal.slip, cotangent.output * primal.slip[:, None]
+        saved = pull.Saved(finite_sums(primal.sums), shift, scaled)
         plan, whole = _whole(layout, shape, floating, flags[0], rest)
         if isinstance(plan, Table):
             saved = jax.tree.map(lambda x: _pad_rows(x, -layout.t % plan.rows), saved)
@@ -159,7 +164,7 @@ def _pad_rows(array: jax.Array, count: int) -> jax.Array:
     return jnp.pad(array, [(0, count)] + [(0, 0)] * (array.ndim - 1))
 
 
-def triangular(push, back, tangents, primal: Primal, inputs) -> Primal:
+def triangular(push, back, tangents, primal: Closed, inputs) -> Closed:
     """`push` of the tangents, whose transpose is `back`; see the module's docstring."""
     add = functools.partial(jax.tree.map, jnp.add)
     fixed = _nothing([inputs, primal])

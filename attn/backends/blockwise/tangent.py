@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from attn.backends.blockwise.forward import blank, strip_sizes
 from attn.backends.blockwise.operands import Layout, Operands, cut
 from attn.backends.blockwise.plan import Strips, Table
-from attn.backends.blockwise.tile import Tile, dropped, products, shape_logits
+from attn.backends.blockwise.tile import Closed, Tile, dropped, products, shape_logits
 
 
 class Tangents(NamedTuple):
@@ -27,25 +27,18 @@ class Tangents(NamedTuple):
     floats: tuple[jax.Array, ...]
 
 
-class Primal(NamedTuple):
-    """What the forward pass gave."""
-
-    output: jax.Array  # [T, E]
-    sums: jax.Array  # [T], log-sum-exp
-
-
 def tangent(
     layout: Layout,
     plan: Strips | Table,
     operands: Operands,
-    primal: Primal,
+    primal: Closed,
     tangents: Tangents,
 ) -> tuple[jax.Array, jax.Array]:
     """Tangents of output [T, E] and of log-sum-exp [T]."""
     walk = _strips if isinstance(plan, Strips) else _table
     total, moved = walk(layout, plan, operands, primal.sums, tangents)
-    moved = moved[: layout.t]
-    return total[: layout.t] - moved[:, None] * primal.output, moved
+    total, moved = total[: layout.t], moved[: layout.t] * primal.slip
+    return total * primal.slip[:, None] - moved[:, None] * primal.output, moved
 
 
 def finite_sums(sums: jax.Array) -> jax.Array:

@@ -129,7 +129,21 @@ def merge(left: State, right: State) -> State:
     return State(output, largest, left.total * a + right.total * b)
 
 
-def close(state: State) -> tuple[jax.Array, jax.Array]:
-    """Output [T, E] and log-sum-exp [T]; 0 and minus infinity without a key."""
-    output = state.output * numerics.safe_reciprocal(state.total)[:, None]
-    return output, state.largest + numerics.safe_log(state.total)
+class Closed(NamedTuple):
+    """What a row gives: nothing but 0 and minus infinity where it has no key.
+
+    exp(logit - sums) carries the rounding of a log-sum-exp, the same for a whole row:
+    1e-6 of a weight where logits are of size 10. `slip` is what takes it back.
+    """
+
+    output: jax.Array  # [T, E]
+    sums: jax.Array  # [T], log-sum-exp as rounded
+    slip: jax.Array  # [T], true weights over exp(logit - sums); about 1
+
+
+def close(state: State) -> Closed:
+    """Output, log-sum-exp and its rounding."""
+    share = numerics.safe_reciprocal(state.total)
+    sums = state.largest + numerics.safe_log(state.total)
+    rounded = numerics.finite_max(sums) - numerics.finite_max(state.largest)
+    return Closed(state.output * share[:, None], sums, jnp.exp(rounded) * share)
