@@ -29,7 +29,7 @@ def estimate(cases: Sequence[Case], rules: Rules) -> float:
 
 def _estimate(case: Case, rules: Rules) -> float:
     contenders = 1 + rules.control + len(case.goals)
-    turns = rules.rounds * (REST + 1.5 * rules.burst)
+    turns = rules.rounds * (REST + max(1.5 * rules.burst, case.work.turn))
     return contenders * (START.get(case.suite, 6.0) + turns)
 
 

@@ -26,6 +26,11 @@ class Work:
         """Plain values, for `read`."""
         return {"suite": self.suite, **asdict(self)}
 
+    @property
+    def turn(self) -> float:
+        """Seconds of the least number of calls on 2 cores, about; 0 if a moment."""
+        return 0.0
+
     def exponentials(self, flops: float) -> float:
         """How many the work needs, of which its declared FLOPs tell; 0 if unknown."""
         del flops
@@ -146,6 +151,11 @@ class StepWork(Work):
         """A line for tables."""
         sizes = f"{self.layers} layers {self.heads} heads width {self.width}"
         return " ".join([f"{sizes}, {self.batch}x{self.context}", *self.options])
+
+    @property
+    def turn(self) -> float:
+        """A second for the recipe's own sizes."""
+        return self.layers * self.width**2 * self.batch * self.context / 5e7
 
     def overrides(self) -> list[str]:
         """The config's values, apart from the text."""
