@@ -5,6 +5,7 @@ it, adds to all of them in every step, and copies some. But calls write to diffe
 places, so the loop has a rule of its own: both directions are loops that only write.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import jax
@@ -53,7 +54,8 @@ def _calls(walk: Walk, leaves: list) -> tuple:
 
     @jax.custom_jvp
     def core(leaves):
-        return walk.forward(leaves, lambda pieces: (walk.call(pieces), []))[0]
+        nested = dataclasses.replace(walk, nested=True)
+        return nested.forward(leaves, lambda pieces: (walk.call(pieces), []))[0]
 
     def rule(primals, tangents):
         (leaves,), (moved,) = primals, tangents

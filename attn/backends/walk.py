@@ -40,6 +40,10 @@ class Walk:
       structure: The tree of its arguments.
       keys: For each leaf the implementation of its random keys, or None.
       places: For each leaf where the axes of the levels lie in it.
+      nested: Whether a single step, which must keep no rows, is a computation of its
+        own. XLA:CPU shares its operations among threads more evenly than those of the
+        main one: causal, 8 heads of 256 positions, forward 1.04 instead of 1.33 ms,
+        16 heads 1.8 instead of 2.5. With a backward pass beside it nothing is gained.
     """
 
     one: Callable
@@ -47,6 +51,7 @@ class Walk:
     structure: Any
     keys: list
     places: list
+    nested: bool = False
 
     def call(self, pieces: list) -> tuple:
         """One call, of arrays that are cut to it."""
@@ -76,7 +81,7 @@ class Walk:
 
         Where there is but one step there is no loop, and it begins at a zero that XLA
         does not know: slices at constants would be fused into all that reads them,
-        which at T = 256 takes 15% longer and twice the time to compile.
+        which takes twice the time to compile.
         """
         held = blank(leaves, held)
         spans = (range(0, x.size, x.chunk) for x in self.levels)
@@ -93,7 +98,10 @@ class Walk:
         if starts.shape[1] == 1:
             source = next(x for x in leaves if jnp.issubdtype(x.dtype, jnp.floating))
             zero = 1 - after(jnp.int32(1), source)
-            return body(held, ([zero] * len(self.levels), rows))
+            only = lambda held: body(held, ([zero] * len(self.levels), rows))  # noqa: E731
+            if not self.nested:
+                return only(held)
+            return jax.lax.cond(zero == 0, only, lambda held: (held, []), held)
         return jax.lax.scan(body, held, (list(jnp.asarray(starts)), rows))
 
     def forward(self, leaves: list, compute: Callable) -> tuple:
