@@ -155,9 +155,7 @@ def _mean_distance(logits: jax.Array, weights: jax.Array, site: Site) -> jax.Arr
 PROBES = {
     "log_sum_exp": lambda logits, weights, site: numerics.log_sum_exp(logits),
     "entropy": _entropy,
-    "max_logit": lambda logits, weights, site: jnp.max(
-        logits, axis=-1, initial=-jnp.inf
-    ),
+    "max_logit": lambda logits, weights, site: numerics.row_max(logits),
     "mean_distance": _mean_distance,
     "weights": lambda logits, weights, site: weights,
     "logits": lambda logits, weights, site: logits,

@@ -43,7 +43,8 @@ class Explanation:
         ]
         for name, reason in self.reasons.items():
             if name == self.runs:
-                word = f"runs, {self.at_once} heads at a time"
+                heads = "1 head" if self.at_once == 1 else f"{self.at_once} heads"
+                word = f"runs, {heads} at a time"
             else:
                 word = "could run" if reason is None else f"refuses: {reason}"
             lines.append(f"  {name:{width}}  {word}")

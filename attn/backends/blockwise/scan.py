@@ -119,7 +119,8 @@ class _Fold(NamedTuple):
         output = dropped(self.layout, part, weights) @ part.value
         shown = numerics.hide(logits, allowed, -jnp.inf)
         sums = {name: _sum(name, weights, site) for name in self.sums()}
-        return State(output, state, sums, Softmax().lift(shown)[1])
+        _, (_, total) = Softmax().lift(shown)
+        return State(output, state, sums, (numerics.row_max(shown), total))
 
     def logits(self, part: Operands, tile: Tile):
         """Logits of a tile, what is permitted there, and its site."""

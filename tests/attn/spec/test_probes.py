@@ -52,6 +52,15 @@ def test_probes_are_what_they_say(normalizer, backend):
         np.testing.assert_allclose(got[name], value, rtol=3e-5, atol=3e-6, err_msg=name)
 
 
+@pytest.mark.parametrize("backend", ["dense", "blockwise"])
+def test_a_visible_nan_is_in_every_probe(backend):
+    key = jnp.zeros((64, 5)).at[9, 0].set(jnp.nan)
+    options = {"probes": ("log_sum_exp", "entropy", "max_logit"), "backend": backend}
+    run = jax.jit(lambda query, key: attn.attend("causal", query, key, key, **options))
+    for name, value in run(jnp.ones((64, 5)), key).aux.items():
+        np.testing.assert_array_equal(np.isnan(value), np.arange(64) >= 9, name)
+
+
 def test_log_sum_exp_is_differentiable_and_its_gradient_is_the_weights():
     def total(bias):
         spec = attn.bias(bias), attn.causal
