@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from attn.numerics import accumulation_dtype
+from attn.numerics import accumulation_dtype, largest
 
 
 def embed(table: Array, tokens: Array) -> Array:
@@ -245,8 +245,8 @@ def first_pool(x: Array, present: Array) -> Array:
 def max_pool(x: Array, present: Array) -> Array:
     """The largest of each feature over the rows that are there, or 0 without any."""
     lowest = jnp.finfo(x.dtype).min
-    largest = jnp.where(present[..., None], x, lowest).max(-2)
-    return jnp.where(present.any(-1, keepdims=True), largest, jnp.zeros((), x.dtype))
+    most = largest(jnp.where(present[..., None], x, lowest), axis=-2)
+    return jnp.where(present.any(-1, keepdims=True), most, jnp.zeros((), x.dtype))
 
 
 def dropout(x: Array, rate: float, rng: Array | None) -> Array:

@@ -68,14 +68,15 @@ def hide(logits: jax.Array, allowed: jax.Array | None, fill: float) -> jax.Array
     return jnp.where(allowed, logits, jnp.array(fill, logits.dtype))
 
 
-def row_max(logits: jax.Array) -> jax.Array:
-    """The largest number of each row, NaN where it holds one, minus infinity if empty.
+def largest(array: jax.Array, axis: int = -1) -> jax.Array:
+    """The largest number along an axis: NaN where one is, minus infinity of nothing.
 
     A maximum alone may pass over a NaN: XLA:CPU of jaxlib 0.10 and 0.12 does at 64
     numbers. What is summed as well needs no such care.
     """
-    largest = jnp.max(logits, axis=-1, initial=-jnp.inf)
-    return jnp.where(jnp.any(jnp.isnan(logits), axis=-1), jnp.nan, largest)
+    most = jnp.max(array, axis=axis, initial=-jnp.inf)
+    missing = jnp.any(jnp.isnan(array), axis=axis)
+    return jnp.where(missing, jnp.array(jnp.nan, array.dtype), most)
 
 
 def finite_max(largest: jax.Array) -> jax.Array:

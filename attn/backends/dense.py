@@ -155,7 +155,7 @@ def _mean_distance(logits: jax.Array, weights: jax.Array, site: Site) -> jax.Arr
 PROBES = {
     "log_sum_exp": lambda logits, weights, site: numerics.log_sum_exp(logits),
     "entropy": _entropy,
-    "max_logit": lambda logits, weights, site: numerics.row_max(logits),
+    "max_logit": lambda logits, weights, site: numerics.largest(logits),
     "mean_distance": _mean_distance,
     "weights": lambda logits, weights, site: weights,
     "logits": lambda logits, weights, site: logits,

@@ -120,7 +120,7 @@ class _Fold(NamedTuple):
         shown = numerics.hide(logits, allowed, -jnp.inf)
         sums = {name: _sum(name, weights, site) for name in self.sums()}
         _, (_, total) = Softmax().lift(shown)
-        return State(output, state, sums, (numerics.row_max(shown), total))
+        return State(output, state, sums, (numerics.largest(shown), total))
 
     def logits(self, part: Operands, tile: Tile):
         """Logits of a tile, what is permitted there, and its site."""

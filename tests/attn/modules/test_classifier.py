@@ -71,6 +71,12 @@ def test_a_text_of_padding_alone_pools_to_zeros(pool):
     np.testing.assert_array_equal(pooled.astype(jnp.float32), np.zeros((1, 3)))
 
 
+def test_the_largest_of_a_nan_is_a_nan():
+    x = jnp.zeros((1, 64, 64)).at[0, 32, 3].set(jnp.nan)
+    pooled = jax.jit(functional.max_pool)(x, jnp.ones((1, 64), bool))
+    np.testing.assert_array_equal(np.isnan(pooled[0]), np.arange(64) == 3)
+
+
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_computes_in_bfloat16_and_scores_in_float32(pooling):
     model = made(precision=Precision(compute="bfloat16"), pooling=pooling)
