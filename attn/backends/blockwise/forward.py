@@ -10,14 +10,15 @@ from attn.backends.blockwise.operands import Layout, Operands
 from attn.backends.blockwise.plan import Strips, Table, listed
 from attn.backends.blockwise.tile import Closed, State, Tile, close, lift, merge, zero
 
-MANY_HEADS = 256 * 256  # pairs of a head; smaller ones run 16 to a step
+MANY_HEADS = 512 * 512  # pairs of a head; smaller ones run many to a step
 
 
 def abreast(layout: Layout) -> int:
     """Strips of a head in flight: one for each of 2 cores, unless heads fill them.
 
-    With 12 heads of 384 positions to a step two strips are 15% faster than one, with 16
-    heads of 256 positions 10% slower.
+    With 12 heads of 384 positions to a step two strips would be 15% faster than one,
+    with 8 of 512 5%, and with 16 of 256 10% slower; but from 256 to 512 positions the
+    temporaries of a backward pass would grow by 2.6 times instead of 2.
     """
     return 1 if layout.t * layout.s <= MANY_HEADS else 2
 
