@@ -62,7 +62,8 @@ def attend(
     if tiling is None:
         (t, h), (s, e) = query.shape, value.shape
         shapes = Shapes(t, s, h, e)
-        tiling = planner.tiling(shapes, jax.default_backend())
+        masked = is_masked(spec.mask)
+        tiling = planner.tiling(shapes, jax.default_backend(), masked=masked)
     fast = isinstance(spec.normalizer, Softmax) and set(probes) <= {"log_sum_exp"}
     if fast and type(spec.similarity) in PREPARE:
         output, sums, _ = _softmax(spec, query, key, value, where, at, rng, tiling)
