@@ -29,15 +29,18 @@ KIND = re.compile(r"\s([a-z][\w-]*)\(")
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of the optimized program, over all calls and threads.
+    """Operations of the optimized program that are alike, over all calls and threads.
+
+    A model of many layers has the same operation in each: alone none of them tells
+    where the time goes.
 
     Args:
-      name: in the program, as `fusion.3`.
+      name: in the program, as `fusion.3`; of several, what their names begin with.
       kind: of the instruction, as `dot`; empty where the program was not given.
       shape: of its result, likewise.
       source: the JAX operation that it comes from, likewise.
       seconds: of all threads together, a call.
-      count: how often it ran, a call.
+      count: how often they ran, a call.
       share: of the time of all operations.
     """
 
@@ -75,19 +78,35 @@ def top_operations(
     spent, counts = _by_operation(_newest(folder))
     told = {found["name"]: found["rest"] for found in LINE.finditer(program)}
     # A loop's own event spans those of its body, which are there by themselves.
-    names = [n for n in spent if re.sub(r"[\d.]+$", "", n) not in CONTAINERS]
+    names = [name for name in spent if _stem(name) not in CONTAINERS]
     whole = sum(spent[name] for name in names) or 1.0
-    names.sort(key=lambda name: -spent[name])
-    return [
-        Operation(
-            name,
-            *_told(told.get(name, "")),
-            seconds=spent[name] / calls,
-            count=counts[name] / calls,
-            share=spent[name] / whole,
+    found = []
+    for (stem, *what), members in _alike(names, told).items():
+        seconds = sum(spent[name] for name in members)
+        found.append(
+            Operation(
+                members[0] if len(members) == 1 else stem,
+                *what,
+                seconds=seconds / calls,
+                count=sum(counts[name] for name in members) / calls,
+                share=seconds / whole,
+            )
         )
-        for name in names[:most]
-    ]
+    return sorted(found, key=lambda each: -each.seconds)[:most]
+
+
+def _alike(names: Sequence[str], told: dict[str, str]) -> dict[tuple, list[str]]:
+    """Names by stem, kind, shape and source; one that the program lacks is alone."""
+    groups = defaultdict(list)
+    for name in names:
+        stem = _stem(name) if name in told else name
+        groups[(stem, *_told(told.get(name, "")))].append(name)
+    return groups
+
+
+def _stem(name: str) -> str:
+    """A name without the number that tells it from others."""
+    return re.sub(r"[\d.]+$", "", name)
 
 
 def _newest(folder: Path) -> Path:
