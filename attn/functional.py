@@ -23,10 +23,11 @@ def embed(table: Array, tokens: Array) -> Array:
       tokens: [...] integers in 0..V-1.
 
     Returns:
-      [..., D], dtype of `table`. A token outside the vocabulary reads NaN, so that
-      it is seen rather than silently replaced by its neighbour.
+      [..., D], dtype of `table`. A token outside the vocabulary, negative ones too,
+      reads NaN, so that it is seen rather than silently replaced by another.
     """
-    return jnp.take(table, tokens, axis=0, mode="fill")
+    rows = jnp.asarray(table).at[jnp.asarray(tokens)]
+    return rows.get(mode="fill", wrap_negative_indices=False)
 
 
 def unembed(table: Array, x: Array, *, accumulate: DTypeLike = jnp.float32) -> Array:
@@ -237,9 +238,10 @@ def mean_pool(x: Array, present: Array) -> Array:
 
 
 def first_pool(x: Array, present: Array) -> Array:
-    """The first of the rows that are there; arguments as in `mean_pool`."""
+    """The first of the rows that are there, or 0 without any."""
     first = present.argmax(-1)[..., None, None]
-    return jnp.take_along_axis(x, first, axis=-2)[..., 0, :]
+    row = jnp.take_along_axis(x, first, axis=-2)[..., 0, :]
+    return jnp.where(present.any(-1, keepdims=True), row, jnp.zeros((), x.dtype))
 
 
 def max_pool(x: Array, present: Array) -> Array:

@@ -104,7 +104,28 @@ def test_embed_reads_rows_and_shows_a_token_outside_the_vocabulary():
     table = f32(KERNEL)
     rows = functional.embed(table, jnp.array([[3, 0], [6, 3]]))
     np.testing.assert_array_equal(rows[0, 0], table[3])
-    assert np.isnan(functional.embed(table, jnp.array([7]))).all()
+    for transform in (lambda f: f, jax.jit):
+        outside = transform(functional.embed)(table, jnp.array([7, -1, -7, -8]))
+        assert np.isnan(outside).all()
+
+
+def test_the_gradient_of_embed_counts_how_often_a_row_was_read():
+    tokens = jnp.array([[3, 0], [6, 3]])
+    found = jax.grad(lambda table: functional.embed(table, tokens).sum())(f32(KERNEL))
+    expected = np.bincount(tokens.ravel(), minlength=7)[:, None].repeat(11, 1)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("pool", ["mean_pool", "first_pool", "max_pool"])
+def test_a_pool_of_nothing_is_zero_and_moves_nothing(pool):
+    pool = getattr(functional, pool)
+    present = jnp.array([[False] * 5, [False, True, True, False, True]])
+    pooled, pull = jax.vjp(lambda x: pool(x, present), f32(X))
+    (gradient,) = pull(jnp.ones_like(pooled))
+    assert (pooled[0] == 0).all()
+    assert (gradient[0] == 0).all()
+    assert (pooled[1] != 0).all()
+    assert (gradient[1, [0, 3]] == 0).all()
 
 
 def test_split_heads_puts_neighbouring_features_into_one_head():
