@@ -1,6 +1,7 @@
 """One head in, one head out: checks, the choice of a backend, and the call."""
 
 import dataclasses
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -24,6 +25,29 @@ BACKENDS = {
 }
 # Where all logits of a head fit in the cache a fold only adds overhead.
 SMALL = 128 * 128
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """A backend as it was chosen.
+
+    Attributes:
+      spec: What it computes.
+      shapes: For which sizes; a lifted call chooses once more for each single head.
+      probes: What else it returns.
+      asked: What was asked for, a name or "auto".
+      name: Of the backend that runs.
+    """
+
+    spec: Attention
+    shapes: Shapes
+    probes: tuple[str, ...]
+    asked: str
+    name: str
+
+
+# A list set here gets every choice that is made while tracing, for whoever measures.
+choices: ContextVar[list[Choice] | None] = ContextVar("choices", default=None)
 
 
 @jax.tree_util.register_dataclass
@@ -97,12 +121,25 @@ def choose(
     backend: str = "auto",
     platform: str | None = None,
 ) -> str:
-    """The name of the backend that runs.
+    """The name of the backend that runs; `choices` hears of it.
+
+    Args:
+      spec: What to compute.
+      shapes: For which sizes.
+      probes: What else to return.
+      backend: A name or "auto".
+      platform: Only asks who would run there; None chooses for where JAX runs.
 
     Raises:
       ValueError: An unknown name, or a named backend that refuses, with its reason.
     """
-    platform = platform or jax.default_backend()
+    name = _chosen(spec, shapes, probes, backend, platform or jax.default_backend())
+    if platform is None and (noted := choices.get()) is not None:
+        noted.append(Choice(spec, shapes, probes, backend, name))
+    return name
+
+
+def _chosen(spec, shapes, probes, backend, platform) -> str:
     if backend == "auto":
         able = (
             name

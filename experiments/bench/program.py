@@ -1,16 +1,17 @@
 """A jitted function taken apart: stages, bytes, operations, and what looks wrong."""
 
 import itertools
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
-from unittest import mock
 
 import jax
 
 from attn.backends import dispatch
+from attn.backends.dispatch import Choice
 from attn.backends.explain import explain
 from experiments.bench import hlo
 from experiments.recompiles import Compilations
@@ -79,7 +80,7 @@ def dissect(
     Returns:
       The facts, and the optimized program as text.
     """
-    with Compilations() as seen, observed() as backends:
+    with Compilations() as seen, observed() as choices:
         times = [time.perf_counter()]
         traced = function.trace(*args)
         times.append(time.perf_counter())
@@ -104,7 +105,7 @@ def dissect(
         counted,
         operations,
         hlo.called(text),
-        list(dict.fromkeys(backends)),
+        explained(choices),
         seen.hits,
         seen.misses,
         notes(text, args if reads_all else (), operations, flops, counted),
@@ -142,22 +143,44 @@ def notes(
 
 
 @contextmanager
-def observed() -> Iterator[list[str]]:
-    """Notes which backend runs each attention that is traced inside, and why.
+def observed() -> Iterator[list[Choice]]:
+    """Notes the choice of a backend for each attention that is traced inside.
 
     An attention of the same sizes that was traced before in this process is not traced
     again; `jax.clear_caches()` forgets it.
     """
-    seen: list[str] = []
-    choose = dispatch.choose
-
-    def noting(spec: Any, shapes: Any, **options: Any) -> str:
-        name = choose(spec, shapes, **options)
-        if shapes.batch * shapes.heads > 1 or not seen:
-            asked = {k: x for k, x in options.items() if k in ("probes", "platform")}
-            table = str(explain(spec, shapes, **asked))
-            seen.append(table if name in table else f"{table}\n  asked for: {name}")
-        return name
-
-    with mock.patch.object(dispatch, "choose", noting):
+    seen: list[Choice] = []
+    token = dispatch.choices.set(seen)
+    try:
         yield seen
+    finally:
+        dispatch.choices.reset(token)
+
+
+def explained(choices: Sequence[Choice]) -> list[str]:
+    """Who runs each attention and why: a table for each that differs."""
+    return list(dict.fromkeys(map(_table, _whole(choices))))
+
+
+def _whole(choices: Sequence[Choice]) -> Iterator[Choice]:
+    """Choices of calls, without those that lifted calls make for their one head."""
+    last = None
+    for each in choices:
+        if last is None or not _is_head(each, last):
+            last = each
+            yield each
+
+
+def _is_head(choice: Choice, call: Choice) -> bool:
+    head = replace(call.shapes, batch=1, heads=1, key_heads=1)
+    return (choice.asked, choice.shapes) == (call.name, head)
+
+
+def _table(choice: Choice) -> str:
+    """The table of `attn.explain`, and what was asked for where it is not auto's."""
+    shapes, name = choice.shapes, choice.name
+    found = explain(choice.spec, shapes, probes=choice.probes)
+    if name == found.runs:
+        return str(found)
+    at_once = math.prod(dispatch.steps(name, shapes) or (shapes.batch, shapes.heads))
+    return f"{replace(found, runs=name, at_once=at_once)}\n  asked for: {name}"

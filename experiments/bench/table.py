@@ -92,8 +92,10 @@ def notes(case: Measured) -> Iterator[str]:
         for note in program.get("notes", ()):
             yield f"{row.name}: {note}."
         if row.name == OURS and program.get("backends"):
-            runs = [x for x in program["backends"][0].splitlines() if "  runs" in x]
-            yield f"ours: {' '.join(runs[0].split()) if runs else 'a named backend'}"
+            told = program["backends"][0].splitlines()
+            runs = [" ".join(x.split()) for x in told if "  runs" in x]
+            asked = ", as asked for" if "  asked for: " in told[-1] else ""
+            yield f"ours: {runs[0] if runs else 'a named backend'}{asked}"
         if profile := row.facts.get("profile"):
             yield f"{row.name}:"
             yield from (f"  {line}" for line in profile.splitlines())

@@ -33,6 +33,17 @@ def test_auto(spec, shapes, platform, expected):
     assert dispatch.choose(spec, shapes, platform=platform) == expected
 
 
+def test_who_asks_hears_what_was_chosen_and_not_what_would_be():
+    spec = as_attention("causal")
+    heard = []
+    token = dispatch.choices.set(heard)
+    dispatch.choose(spec, LONG, backend="dense")
+    explain(spec, LONG)
+    dispatch.choices.reset(token)
+    dispatch.choose(spec, LONG)
+    assert heard == [dispatch.Choice(spec, LONG, (), "dense", "dense")]
+
+
 def test_whole_weights_come_from_dense():
     spec = as_attention("causal")
     assert dispatch.choose(spec, LONG, probes=("weights",)) == "dense"

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import pytest
 
 import attn
+from attn.backends import dispatch
 from experiments.bench import hlo, study
-from experiments.bench.program import dissect
+from experiments.bench.program import dissect, explained, observed
 
 x = jax.random.normal(jax.random.key(0), (64, 32))
 y = jax.random.normal(jax.random.key(1), (32, 64))
@@ -94,6 +95,44 @@ def test_a_study_of_a_users_function():
     assert "attended on cpu" in shown
     assert "runs, 2 heads at a time" in shown
     assert json.loads(json.dumps(found.to_json()))["program"]["operations"]["dots"] > 0
+
+
+def attending(spec="causal", shape=(1, 256, 2, 8), **options):
+    """What a program says of the attention inside."""
+    query = jax.random.normal(jax.random.key(5), shape)
+    slopes = jnp.arange(1.0, 3.0)
+
+    def call(query, slopes):
+        made = spec(slopes) if callable(spec) else spec
+        return attn.attend_heads(made, query, query, query, **options).value
+
+    jax.clear_caches()
+    with observed() as seen:
+        jax.jit(call).trace(query, slopes)
+    assert dispatch.choices.get() is None  # nobody hears of what comes later
+    return explained(seen)
+
+
+def test_the_backend_that_was_asked_for_is_the_one_that_runs():
+    (auto,) = attending()
+    assert "blockwise  runs, 2 heads at a time" in auto
+    assert "asked for" not in auto
+    (dense,) = attending(backend="dense")
+    assert "dense      runs, 2 heads at a time" in dense
+    assert "blockwise  could run" in dense
+    assert dense.splitlines()[-1] == "  asked for: dense"
+    assert attending(backend="blockwise") == [auto]  # auto's choice by name
+
+
+def test_the_one_head_of_a_lifted_call_is_no_call_of_its_own():
+    for shape in ((1, 256, 1, 8), (1, 16, 1, 8), (2, 256, 2, 8)):
+        assert len(attending(shape=shape)) == 1
+        assert len(attending(shape=shape, backend="dense")) == 1
+
+
+def test_a_spec_with_traced_arrays_is_told_after_the_trace():
+    (told,) = attending(lambda slopes: attn.alibi(attn.per_head(slopes)))
+    assert "runs" in told
 
 
 @pytest.mark.slow

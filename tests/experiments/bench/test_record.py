@@ -88,6 +88,16 @@ def test_the_table_shows_ratios_goals_and_reasons(made):
     assert "2 of 3 goals met, 1 of them at their stretch." in said
 
 
+def test_a_backend_that_was_asked_for_is_named_as_such(made):
+    program = made.cases[0].rows[0].facts["program"]
+    program["backends"] = [
+        "causal\n  dense      runs, 2 heads at a time\n  blockwise  could run\n"
+        "  asked for: dense"
+    ]
+    said = list(table.notes(made.cases[0]))
+    assert said == ["ours: dense runs, 2 heads at a time, as asked for"]
+
+
 def test_a_run_that_is_cut_short_or_not_quiet_is_invalid(made):
     made.planned = 4
     made.cases[0] = record.Measured(**{**vars(made.cases[0]), "level": False})
