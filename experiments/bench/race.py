@@ -177,7 +177,11 @@ class Field:
                 self.turn(name, number)
 
     def turn(self, name: str, number: int) -> None:
-        """A burst of one contender."""
+        """A burst of one contender; who fails in it takes no other.
+
+        Raises:
+          Refused: it is ours that fails, and nothing is left to compare with.
+        """
         result = self.results[name]
         self.tell(f"{self.work.label}: round {number + 1}, {name}")
         time.sleep(REST)
@@ -187,6 +191,8 @@ class Field:
             )
         except Refused as error:
             result.refused = str(error)
+            if name == OURS:
+                raise
             return
         units = result.facts.get("units", 1)
         result.rounds.append([seconds / units for seconds in said["times"]])
@@ -194,15 +200,17 @@ class Field:
             result.facts.setdefault(key, []).append(said[key] / units)
 
     def profiles(self, folder: Path) -> None:
-        """A trace of each that can write one, after all timing."""
+        """After all timing, a trace of each that can write one, or why there is none."""
         for name, worker in self.workers.items():
             result = self.results[name]
             if result.refused or name == CONTROL or not result.facts["can_profile"]:
                 continue
             self.tell(f"{self.work.label}: profile of {name}")
             place = str(folder / file_name(self.work, name))
-            said = worker.ask(do="profile", folder=place)
-            result.facts["profile"] = said["text"]
+            try:
+                result.facts["profile"] = worker.ask(do="profile", folder=place)["text"]
+            except Refused as error:
+                result.facts["profile"] = f"no profile: {error}"
 
 
 def file_name(work: Work, name: str) -> str:

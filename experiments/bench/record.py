@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments import manifest, storage
+from experiments.bench.race import CONTROL
 from experiments.bench.statistics import Ratio, Summary
 from experiments.errors import UserError
 
@@ -55,7 +56,8 @@ class Measured:
       work: its fields.
       rows: ours first, then the control and the rivals.
       load: average load of the machine before and after.
-      level: whether ours against itself came out level; None without a control.
+      level: whether ours against itself came out level; None without a control, and
+        False if it could not run.
       seconds: that measuring took.
     """
 
@@ -69,6 +71,16 @@ class Measured:
     def row(self, name: str) -> Row:
         """The contender of a name."""
         return next(each for each in self.rows if each.name == name)
+
+    @property
+    def fault(self) -> str:
+        """Why its ratios should not be believed; empty if they may be."""
+        if self.rows[0].time is None:
+            return "ours was not measured"
+        if self.level is not False:
+            return ""
+        ran = self.row(CONTROL).time is not None
+        return f"ours against itself {'is not level' if ran else 'was not measured'}"
 
 
 @dataclass
@@ -94,11 +106,7 @@ class Record:
     @property
     def invalid(self) -> list[str]:
         """Why its ratios should not be believed; empty if they may be."""
-        said = [
-            f"{each.label}: ours against itself is not level"
-            for each in self.cases
-            if each.level is False
-        ]
+        said = [f"{each.label}: {each.fault}" for each in self.cases if each.fault]
         if len(self.cases) < self.planned:
             said.append(f"{len(self.cases)} of {self.planned} cases were measured")
         return said

@@ -91,15 +91,22 @@ def measure(
     program = found[OURS].facts.get("program") or {}
     least = ceilings.floor(case.work, program, record.ceilings)
     rows = [row(each, found, case.goals, least) for each in found.values()]
-    control = next((each.ratio for each in rows if each.name == CONTROL), None)
     return Measured(
         case.work.label,
         case.work.to_json(),
         rows,
         (before, records.load_average()),
-        None if control is None else is_level(control),
+        control_level(rows),
         time.monotonic() - began,
     )
+
+
+def control_level(rows: Sequence[Row]) -> bool | None:
+    """Whether ours against itself is level; not if it could not run."""
+    control = next((each for each in rows if each.name == CONTROL), None)
+    if control is None:
+        return None
+    return control.ratio is not None and is_level(control.ratio)
 
 
 def check_platform(case: Case, rules: Rules) -> None:

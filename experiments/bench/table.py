@@ -23,8 +23,9 @@ def case_lines(case: Measured) -> Iterator[str]:
     yield HEAD
     for row in case.rows:
         yield row_line(row)
-    if case.level is False:
-        yield "  INVALID: ours against itself is not level; the machine was not quiet."
+    if case.fault:
+        noisy = "; the machine was not quiet" if case.fault.endswith("level") else ""
+        yield f"  INVALID: {case.fault}{noisy}."
     for note in notes(case):
         yield f"  {note}"
 

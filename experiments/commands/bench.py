@@ -72,7 +72,8 @@ def bench(
     """Measure beside rivals, in fresh processes that take turns.
 
     Writes a record and a page after every case, so that Ctrl-C loses nothing measured.
-    The exit code is 1 if the run is not valid: ours against itself was not level.
+    The exit code is 1 if the run is not valid: ours could not run, or ours against
+    itself was not level.
     """
     if words[0] in ("list", "diff"):
         return {"list": _list, "diff": _diff}[words[0]](words[1:])

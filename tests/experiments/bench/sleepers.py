@@ -1,5 +1,6 @@
 """Contenders that need no library: they spend a given time, or misbehave."""
 
+import dataclasses
 import os
 import time
 
@@ -53,6 +54,31 @@ def missing(work, given):
 def dying(work, given):
     made = _contender(SECONDS)
     return Contender(lambda: os._exit(3), made.outputs)
+
+
+def no_profile(work, given):
+    made = _contender(SECONDS)
+
+    def profile(folder):
+        raise OSError("no room for a trace")
+
+    return dataclasses.replace(made, profile=profile)
+
+
+def dying_as_control(work, given):
+    return _contender(SECONDS) if not given else dying(work, given)
+
+
+def dying_in_a_turn(work, given):
+    calls = []
+    made = _contender(SECONDS)
+
+    def call():
+        calls.append(1)
+        if len(calls) > 5:
+            os._exit(3)
+
+    return dataclasses.replace(made, call=call)
 
 
 def failing_later(work, given):

@@ -125,9 +125,8 @@ def test_the_backend_that_was_asked_for_is_the_one_that_runs():
 
 
 def test_the_one_head_of_a_lifted_call_is_no_call_of_its_own():
-    for shape in ((1, 256, 1, 8), (1, 16, 1, 8), (2, 256, 2, 8)):
-        assert len(attending(shape=shape)) == 1
-        assert len(attending(shape=shape, backend="dense")) == 1
+    assert len(attending(shape=(1, 256, 1, 8))) == 1
+    assert len(attending(shape=(1, 256, 1, 8), backend="dense")) == 1
 
 
 def test_a_spec_with_traced_arrays_is_told_after_the_trace():

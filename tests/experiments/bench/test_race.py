@@ -1,5 +1,6 @@
 """Contenders in processes of their own; who cannot run is a row with the reason."""
 
+import dataclasses
 import os
 import pathlib
 
@@ -7,10 +8,12 @@ import numpy as np
 import pytest
 
 import experiments
+from experiments.bench import ceilings, table
+from experiments.bench.cases import Case
 from experiments.bench.contender import Refused
 from experiments.bench.race import CONTROL, OURS, Rules, distance, race
 from experiments.bench.statistics import is_level, ratio
-from experiments.bench.suite import row
+from experiments.bench.suite import measure, new, row
 from experiments.bench.work import CeilingWork
 
 HERE = pathlib.Path(__file__).parent
@@ -52,6 +55,46 @@ def test_turns_alternate_and_who_cannot_run_says_why(importable):
 def test_without_ours_there_is_no_race(importable):
     with pytest.raises(Refused, match="it has no such kernel"):
         race(CeilingWork(), [], QUICK, targets={OURS: "sleepers:unable"})
+
+
+def test_ours_that_dies_in_a_turn_is_no_race(importable):
+    targets = TARGETS | {OURS: "sleepers:dying_in_a_turn"}
+    with pytest.raises(Refused, match="the process ended with code 3"):
+        race(CeilingWork(), ["same"], QUICK, targets=targets)
+
+
+def test_a_profile_that_fails_leaves_the_timings(importable, tmp_path):
+    targets = TARGETS | {"same": "sleepers:no_profile"}
+    rules = dataclasses.replace(QUICK, profile=str(tmp_path))
+    found = race(CeilingWork(), ["same"], rules, targets=targets)["same"]
+    assert found.facts["profile"] == "no profile: OSError: no room for a trace"
+    assert len(found.rounds) == 2
+
+
+def measured(monkeypatch, target):
+    """A case of ours alone, as it stands in a record."""
+    contenders = {CeilingWork.suite: {OURS: target}}
+    monkeypatch.setattr("experiments.bench.race.CONTENDERS", contenders)
+    monkeypatch.setitem(ceilings.NEEDED, CeilingWork.suite, ())
+    made = new(CeilingWork.suite, QUICK)
+    rules = dataclasses.replace(QUICK, control=True)
+    made.cases = [measure(Case(CeilingWork(), ()), rules, made, lambda _: None)]
+    made.planned = 1
+    return made
+
+
+def test_a_control_that_cannot_run_is_not_level(importable, monkeypatch):
+    made = measured(monkeypatch, "sleepers:dying_as_control")
+    assert made.cases[0].rows[0].time is not None
+    assert made.cases[0].level is False
+    assert made.invalid == ["matmul: ours against itself was not measured"]
+    said = "\n".join(table.lines(made))
+    assert "  INVALID: ours against itself was not measured." in said
+
+
+def test_ours_that_refuses_makes_a_run_invalid(importable, monkeypatch):
+    made = measured(monkeypatch, "sleepers:unable")
+    assert made.invalid == ["matmul: ours was not measured"]
 
 
 def test_outputs_of_another_shape_never_agree():
