@@ -254,10 +254,10 @@ def _marks(span: tuple[float, float]) -> list[float]:
     for base in (10, 4, 2):
         first = math.ceil(math.log(span[0], base))
         last = math.floor(math.log(span[1], base))
-        if last - first >= 2 or base == 2:
-            step = max(1, (last - first) // 6)
-            return [float(base) ** n for n in range(first, last + 1, step)]
-    return []
+        if last - first >= 2:
+            break
+    step = max(1, (last - first) // 6)
+    return [float(base) ** n for n in range(first, last + 1, step)]
 
 
 def _text(words: str, x: float, y: float, anchor: str | None = None) -> Html:

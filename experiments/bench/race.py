@@ -200,7 +200,7 @@ class Field:
             result.facts.setdefault(key, []).append(said[key] / units)
 
     def profiles(self, folder: Path) -> None:
-        """After all timing, a trace of each that can write one, or why there is none."""
+        """A trace of each that can write one, or why it cannot, after all timing."""
         for name, worker in self.workers.items():
             result = self.results[name]
             if result.refused or name == CONTROL or not result.facts["can_profile"]:

@@ -21,16 +21,16 @@ def deep(work: CompileWork, given: Arrays) -> Contender:
 
 def compiling(overrides: list[str]) -> Contender:
     """Traces, lowers and compiles at every call."""
-    config = configured(overrides)
-    start(config)
-    # Here, not above: these import JAX, which `start` has to come before.
-    import jax
-    import numpy as np
+    with configured(overrides) as config:
+        start(config)
+        # Here, not above: these import JAX, which `start` has to come before.
+        import jax
+        import numpy as np
 
-    from experiments import tasks
-    from experiments.setup import assemble
+        from experiments import tasks
+        from experiments.setup import assemble
 
-    setup = assemble(config, tasks.build(config.data))
+        setup = assemble(config, tasks.build(config.data))
     args = (setup.shapes, setup.inputs, np.int32(1))
 
     def call() -> Any:

@@ -1,6 +1,8 @@
 """The training step that `attn train` compiles, settings of the process included."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +34,12 @@ def single(work: StepWork, given: Arrays) -> Contender:
 
 def taking(work: StepWork, steps: int) -> Contender:
     """A contender that takes some steps a call."""
-    config = configured(work.overrides())
-    start(config)
-    # Here, not above: it imports JAX, which `start` has to come before.
-    from experiments.bench.rivals.running import running
+    with configured(work.overrides()) as config:
+        start(config)
+        # Here, not above: it imports JAX, which `start` has to come before.
+        from experiments.bench.rivals.running import running
 
-    return running(config, steps=steps, checked=CHECKED)
+        return running(config, steps=steps, checked=CHECKED)
 
 
 def start(config: Config) -> None:
@@ -47,8 +49,13 @@ def start(config: Config) -> None:
     process.start_jax(settings)
 
 
-def configured(overrides: list[str]) -> Config:
-    """The recipe on seeded random text of 65 symbols, which needs no download."""
-    path = Path(tempfile.mkdtemp(prefix="attn-bench-")) / "text.txt"
-    path.write_text("".join(np.array(list(TEXT))[symbols()]), encoding="utf-8")
-    return load(find_config(RECIPE), [f"data.path={path}", COLD, *overrides])
+@contextmanager
+def configured(overrides: list[str]) -> Iterator[Config]:
+    """The recipe on seeded random text of 65 symbols, which needs no download.
+
+    The text is a file until the block ends; by then the task has been built from it.
+    """
+    with tempfile.TemporaryDirectory(prefix="attn-bench-") as folder:
+        path = Path(folder) / "text.txt"
+        path.write_text("".join(np.array(list(TEXT))[symbols()]), encoding="utf-8")
+        yield load(find_config(RECIPE), [f"data.path={path}", COLD, *overrides])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pathlib
 import time
 
 import numpy as np
@@ -90,3 +91,21 @@ def failing_later(work, given):
             raise MemoryError("all gone")
 
     return Contender(call, lambda: [np.ones(3)])
+
+
+def _bear(path):
+    """A child that outlives a careless parent; it holds the parent's pipe, too."""
+    if (child := os.fork()) == 0:
+        time.sleep(60)
+        os._exit(0)
+    pathlib.Path(path).write_text(str(child))
+
+
+def hanging(work, given):
+    _bear(work.kind)
+    time.sleep(60)
+
+
+def dying_childbearer(work, given):
+    _bear(work.kind)
+    os._exit(3)

@@ -1,13 +1,10 @@
 """Contenders in processes of their own; who cannot run is a row with the reason."""
 
 import dataclasses
-import os
-import pathlib
 
 import numpy as np
 import pytest
 
-import experiments
 from experiments.bench import ceilings, table
 from experiments.bench.cases import Case
 from experiments.bench.contender import Refused
@@ -16,16 +13,9 @@ from experiments.bench.statistics import is_level, ratio
 from experiments.bench.suite import measure, new, row
 from experiments.bench.work import CeilingWork
 
-HERE = pathlib.Path(__file__).parent
 NAMES = ("same", "slower", "wrong", "unable", "missing", "dying", "failing_later")
 TARGETS = {OURS: "sleepers:ours", **{name: f"sleepers:{name}" for name in NAMES}}
 QUICK = Rules(rounds=2, burst=0.01, control=False)
-
-
-@pytest.fixture
-def importable(monkeypatch):
-    root = pathlib.Path(experiments.__file__).parent.parent
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(root), str(HERE)]))
 
 
 def test_turns_alternate_and_who_cannot_run_says_why(importable):

@@ -1,0 +1,67 @@
+"""A process that hangs or dies is a refusal, and nothing of it stays."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from experiments.bench.contender import Refused
+from experiments.bench.pipe import Worker
+from experiments.bench.rivals.ours_step import configured
+from experiments.bench.work import CeilingWork
+
+WORK = CeilingWork().to_json()
+
+
+def lives(process):
+    """Whether a process runs; one that is dead but not yet buried does not."""
+    try:
+        with open(f"/proc/{process}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def waited(true):
+    """Whether something becomes true in a while."""
+    end = time.monotonic() + 30
+    while not true() and time.monotonic() < end:
+        time.sleep(0.02)
+    return true()
+
+
+def test_who_hangs_is_ended_with_all_that_it_started(importable, tmp_path):
+    path = tmp_path / "child"
+    with Worker("sleepers:hanging", work={**WORK, "kind": str(path)}) as worker:
+        assert waited(lambda: path.is_file() and path.read_text())
+        worker.limit = 0.1
+        with pytest.raises(Refused, match=r"no answer in 0.1 s"):
+            worker.answer()
+    assert waited(lambda: not lives(int(path.read_text())))
+    assert worker.process.returncode == -9
+
+
+def test_a_child_that_keeps_the_pipe_open_hides_no_death(importable, tmp_path):
+    work = {**WORK, "kind": str(tmp_path / "child")}
+    worker = Worker("sleepers:dying_childbearer", work=work, limit=30.0)
+    with worker, pytest.raises(Refused, match="the process ended with code 3"):
+        worker.answer()
+
+
+def test_answers_come_one_by_one_though_written_at_once():
+    code = "for n in range(3): print('[' + n * 100000 * '0,' + '7]')"
+    worker = Worker.__new__(Worker)
+    worker.limit, worker.rest = 10.0, b""
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as worker.process:
+        assert [len(worker.answer()) for _ in range(3)] == [1, 100_001, 200_001]
+
+
+def test_the_text_of_a_step_does_not_outlive_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with configured([]) as config:
+        assert config.data.path is not None
+        assert os.path.getsize(config.data.path) > 0
+    assert os.listdir(tmp_path) == []
