@@ -1,7 +1,8 @@
 """What a transformer layer computes besides attention, as pure functions.
 
 Axis letters: B batch, T positions, D model width, F feed-forward width, V vocabulary.
-Every product accumulates in `accumulate` and returns the dtype of `x`.
+Sums run in float32, those of float64 in float64. What maps an `x` returns its dtype,
+except for `unembed`, whose logits keep the dtype of their sums.
 """
 
 import math
@@ -30,18 +31,20 @@ def embed(table: Array, tokens: Array) -> Array:
     return rows.get(mode="fill", wrap_negative_indices=False)
 
 
-def unembed(table: Array, x: Array, *, accumulate: DTypeLike = jnp.float32) -> Array:
+def unembed(table: Array, x: Array, *, accumulate: DTypeLike | None = None) -> Array:
     """Scores every token of the vocabulary: logits = x @ table.T.
 
     Args:
       table: [V, D].
       x: [..., D].
-      accumulate: dtype of the sums and of the result.
+      accumulate: dtype of the sums and of the result; None means float64 for a
+        float64 `x`, else float32.
 
     Returns:
       [..., V] in `accumulate`: the loss needs more digits than the layers do.
     """
-    return jnp.einsum("...d,vd->...v", x, table, preferred_element_type=accumulate)
+    wide = accumulation_dtype(x.dtype) if accumulate is None else accumulate
+    return jnp.einsum("...d,vd->...v", x, table, preferred_element_type=wide)
 
 
 def linear(
@@ -49,7 +52,7 @@ def linear(
     kernel: Array,
     bias: Array | None = None,
     *,
-    accumulate: DTypeLike = jnp.float32,
+    accumulate: DTypeLike | None = None,
 ) -> Array:
     """Maps the last axis: x @ kernel + bias.
 
@@ -57,7 +60,8 @@ def linear(
       x: [..., D].
       kernel: [D, F].
       bias: [F], or None.
-      accumulate: dtype of the sums.
+      accumulate: dtype of the sums; None means float64 for a float64 `x`, else
+        float32.
 
     Returns:
       [..., F], dtype of `x`.
@@ -66,7 +70,8 @@ def linear(
     # the kernel's gradient and computes what made it again, element by element.
     rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
     rows, kernel = apart_in_cache(rows, kernel)
-    output = jnp.matmul(rows, kernel, preferred_element_type=accumulate)
+    wide = accumulation_dtype(x.dtype) if accumulate is None else accumulate
+    output = jnp.matmul(rows, kernel, preferred_element_type=wide)
     if bias is not None:
         output = output + along_last(bias, output)
     return output.astype(x.dtype).reshape(*x.shape[:-1], kernel.shape[-1])

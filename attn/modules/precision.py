@@ -15,24 +15,43 @@ class Precision:
 
     Names rather than dtypes, so that a policy is hashable, prints as written in a
     config, and is static under `jit`.
+
+    Attributes:
+      parameters: what is stored.
+      compute: what layers take and return.
+      accumulate: what sums run in; None means float64 for float64, else float32.
+
+    Raises:
+      ValueError: an unknown name, or sums narrower than what is summed.
     """
 
     parameters: str = "float32"
     compute: str = "float32"
-    accumulate: str = "float32"
+    accumulate: str | None = None
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
             name = getattr(self, field.name)
-            if name not in FLOATS:
+            if name not in FLOATS and name != field.default:
                 raise ValueError(
                     f"Precision: {field.name} must be one of {', '.join(FLOATS)}, "
                     f"got {name!r}."
                 )
+        if self.accumulate is not None and bits(self.accumulate) < bits(self.compute):
+            raise ValueError(
+                f"Precision: accumulate must be no narrower than compute, got "
+                f"accumulate={self.accumulate!r}, compute={self.compute!r}; "
+                "leave it out."
+            )
 
     def cast(self, parameter: nnx.Variable | Array) -> Array:
         """A parameter as the layers compute with it."""
         return jnp.asarray(parameter[...], self.compute)
+
+
+def bits(name: str) -> int:
+    """How many bits a number of a dtype takes."""
+    return jnp.finfo(name).bits
 
 
 FLOAT32 = Precision()

@@ -100,6 +100,18 @@ def test_logits_stay_wide_when_layers_compute_in_bfloat16():
     assert functional.unembed(narrow, narrow).dtype == jnp.float32
 
 
+def test_float64_is_summed_in_float64_and_may_be_summed_otherwise():
+    with jax.enable_x64(True):
+        x, kernel, bias = map(jnp.asarray, (X, KERNEL, KERNEL_BIAS))
+        mapped = jax.jit(functional.linear)(x, kernel, bias)
+        scored = jax.jit(functional.unembed)(kernel.T, x)
+        narrow = functional.unembed(kernel.T, x, accumulate=jnp.float32)
+    assert (mapped.dtype, scored.dtype) == (jnp.float64, jnp.float64)
+    assert narrow.dtype == jnp.float32
+    np.testing.assert_allclose(mapped, X @ KERNEL + KERNEL_BIAS, rtol=1e-12)
+    np.testing.assert_allclose(scored, X @ KERNEL, rtol=1e-12)
+
+
 def test_embed_reads_rows_and_shows_a_token_outside_the_vocabulary():
     table = f32(KERNEL)
     rows = functional.embed(table, jnp.array([[3, 0], [6, 3]]))

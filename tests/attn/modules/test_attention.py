@@ -169,3 +169,21 @@ def test_wrong_choices_say_which(options, message):
 def test_an_unknown_dtype_names_the_known_ones():
     with pytest.raises(ValueError, match=r"compute must be one of .*float32.*'f8'"):
         Precision(compute="f8")
+
+
+@pytest.mark.parametrize(
+    ("compute", "accumulate"),
+    [("float64", "float32"), ("float32", "bfloat16"), ("float32", "float16")],
+)
+def test_sums_are_no_narrower_than_what_is_summed(compute, accumulate):
+    message = f"got accumulate='{accumulate}', compute='{compute}'; leave it out"
+    with pytest.raises(ValueError, match=message) as error:
+        Precision(compute=compute, accumulate=accumulate)
+    assert "\n" not in str(error.value)
+
+
+def test_sums_may_be_wider_than_what_is_summed():
+    assert Precision(compute="bfloat16", accumulate="bfloat16").compute == "bfloat16"
+    with jax.enable_x64(True):
+        model = layer(precision=Precision(accumulate="float64"))
+        assert model(inputs()).dtype == jnp.float32

@@ -119,6 +119,18 @@ def test_computes_in_bfloat16_and_scores_in_float32():
     assert np.abs(logits - decoder()(tokens())).max() < 0.05
 
 
+def test_computes_and_scores_in_float64():
+    read = tokens()
+    narrow = decoder(init_std=0.3)(read)
+    with jax.enable_x64(True):
+        precision = Precision(parameters="float64", compute="float64")
+        model = decoder(precision=precision, init_std=0.3)
+        logits = model(read)
+    assert logits.dtype == jnp.float64
+    np.testing.assert_allclose(logits, narrow, rtol=1e-3, atol=1e-3)
+    assert (np.asarray(logits) != np.float32(logits)).all()
+
+
 def test_a_softcap_bounds_the_logits():
     logits = decoder(init_std=2.0, softcap=3.0)(tokens())
     assert np.abs(logits).max() <= 3.0
