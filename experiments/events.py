@@ -1,4 +1,4 @@
-"""What happens between steps: log lines, evaluations, samples."""
+"""What happens between steps: log lines, evaluations, samples, grids, maps."""
 
 import math
 import time

@@ -82,9 +82,10 @@ class Trainer:
 
     def work(self) -> int:
         """Resumes or starts, and goes on to the end or until asked to stop."""
-        self.open()
-        with self.closing, self.screen:
-            return self.loop()
+        with self.closing:  # around `open` too, which may fail once it listens
+            self.open()
+            with self.screen:
+                return self.loop()
 
     def open(self) -> None:
         """Finds where the run goes on, and says what it is."""

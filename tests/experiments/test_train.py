@@ -16,6 +16,7 @@ from experiments.checkpoint import Store
 from experiments.config import load
 from experiments.config.resolve import resolve
 from experiments.course import due_at, next_stop, saves_at
+from experiments.recompiles import MISS
 from experiments.run import Run
 from experiments.setup import assemble
 from experiments.signals import Stop
@@ -175,6 +176,22 @@ def test_a_step_that_compiles_again_is_told_with_its_cause(config, tmp_path, cap
     said = capsys.readouterr().out
     assert found["cause"] in said
     assert ", 1 recompilations." in said
+
+
+def test_a_session_that_cannot_begin_stops_listening(config, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError("no sink")
+
+    monkeypatch.setattr(loop, "opened", refuse)
+    settings = config()
+    with Run.begin(settings, tmp_path) as run:
+        run.start_session()
+        made = loop.assemble(settings, Task(6, 11))
+        trainer = Trainer(made, run, Stop(), Console(quiet=True))
+        with pytest.raises(OSError, match="no sink"):
+            trainer.work()
+    jax.monitoring.record_event(MISS)
+    assert trainer.steady.seen.misses == 0
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(config, tmp_path, capsys):
