@@ -175,14 +175,18 @@ class Block(Watchable):
 
         Args:
           x: [B, T, D].
-          source: [B, S, D'], what the cross-attention reads from, if there is one.
+          source: [B, S, D'], what the cross-attention reads from; None without one.
           at: where x stands.
           source_at: where x and the source stand, for the cross-attention.
           rng: for dropout.
 
         Returns:
           [B, T, D].
+
+        Raises:
+          ValueError: a source for a block that reads none, or none for one that does.
         """
+        check_source(source, reads=self.cross is not None)
         rngs = split(rng, 3 if self.cross is None else 5)
         self.show(before=x)
         update = self.attention(self.attention_norm(x), at=at, rng=rngs[0])
@@ -205,6 +209,20 @@ class Block(Watchable):
         """Bytes that decoding remembers after T tokens, from a source of S."""
         found = self.attention.state_bytes(t)
         return found if self.cross is None else found + self.cross.key_bytes(s)
+
+
+def check_source(source: Array | None, *, reads: bool) -> None:
+    """Refuses a source that nothing reads, and a cross-attention without one."""
+    if reads and source is None:
+        raise ValueError(
+            "Block: got no source for its cross-attention; give source=, or make it "
+            "with cross=None."
+        )
+    if source is not None and not reads:
+        raise ValueError(
+            f"Block: got a source {list(source.shape)} and has no cross-attention; "
+            "leave it out, or make it with cross='everything'."
+        )
 
 
 def split(rng: Array | None, count: int) -> list[Array | None]:

@@ -94,12 +94,6 @@ class Decoder(Stack):
         Raises:
           ValueError: a source for a decoder that reads none, or none for one that does.
         """
-        reads = self.config.cross is not None
-        if reads != (source is not None):
-            raise ValueError(
-                f"Decoder: got {'no source' if reads else 'a source'}, but cross is "
-                f"{self.config.cross!r}; a decoder has both or neither."
-            )
         return self.score(self.features(tokens, source, at=at, rng=rng))
 
     def score(self, features: Array) -> Array:

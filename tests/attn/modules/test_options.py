@@ -8,6 +8,7 @@ import pytest
 from flax import nnx
 
 from attn.modules import (
+    Block,
     Classifier,
     ClassifierConfig,
     Decoder,
@@ -23,6 +24,8 @@ B, S, T, V = 2, 7, 5, 11
 SIZES = {"vocabulary": V, "layers": 1, "heads": 4, "width": 24, "init_std": 0.3}
 ENCODER = EncoderConfig(**SIZES, context=S)
 DECODER = DecoderConfig(**SIZES, context=T)
+READER = dataclasses.replace(DECODER, cross="everything")
+STREAM = np.ones((B, T, SIZES["width"]), np.float32)
 
 # A value unlike the default for every field, with what else has to be said for it to
 # mean something.
@@ -166,13 +169,21 @@ def test_the_table_has_every_field():
             lambda: Decoder(DECODER, rngs=nnx.Rngs(0))(
                 tokens(T, 1), Encoder(ENCODER, rngs=nnx.Rngs(0))(tokens(S, 0))
             ),
-            r"Decoder: got a source, but cross is None; a decoder has both or neither",
+            r"Block: got a source \[2, 7, 24\] and has no cross-attention; leave it",
         ),
         (
             lambda: Decoder(DECODER, cross="everything", rngs=nnx.Rngs(0))(
                 tokens(T, 1)
             ),
-            r"Decoder: got no source, but cross is 'everything'",
+            r"Block: got no source for its cross-attention; give source=",
+        ),
+        (
+            lambda: Block(DECODER, rngs=nnx.Rngs(0))(STREAM, STREAM),
+            r"Block: got a source \[2, 5, 24\] and has no cross-attention; leave it",
+        ),
+        (
+            lambda: Block(READER, rngs=nnx.Rngs(0))(STREAM),
+            r"Block: got no source for its cross-attention; give source=",
         ),
     ],
 )
