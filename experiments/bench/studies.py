@@ -4,7 +4,6 @@ from experiments.bench import study
 study(f, *args)                      # prints a table; the fields are plain values
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -119,9 +118,10 @@ def study(
 
     Args:
       function: pure; it is jitted unless it is already.
-      *args: of the call; donated ones are used up.
+      *args: of the call; where it donates any, each call gets copies, made untimed.
       flops: what its mathematics costs; XLA's own count stands beside it.
-      others: more argument tuples; each that compiles again is noted with its cause.
+      others: more argument tuples; each that compiles again is noted with its cause,
+        and what they donate is used up.
       peak: whether a fresh process runs it once to tell the most memory it had.
       rounds: how many times it is timed.
       burst: seconds of a round.
@@ -134,11 +134,9 @@ def study(
     program, _ = dissect(jitted, args, flops=flops)
     name = getattr(function, "__name__", type(function).__name__)
     with Compilations() as seen:
-        watched = seen.watch(jitted, name, args)
-        first = time.perf_counter()
-        jax.block_until_ready(watched(*args))
-        first = time.perf_counter() - first
-        times = _rounds(lambda: jax.block_until_ready(jitted(*args)), rounds, burst)
+        watched, given = seen.watch(jitted, name, args), _giver(jitted, args)
+        (first,) = samples(_waiting(watched), 0.0, 1, prepare=given)
+        times = _rounds(_waiting(jitted), given, rounds, burst)
         for each in others:
             watched(*each)
     return Study(
@@ -153,6 +151,27 @@ def study(
     )
 
 
-def _rounds(call: Callable[[], Any], rounds: int, burst: float) -> list[list[float]]:
-    call()
-    return [samples(call, burst, 3) for _ in range(rounds)]
+def _giver(jitted: Any, args: tuple) -> Callable[[], tuple]:
+    """Arguments for each call: copies where the function takes any for good."""
+    if not any(each.donated for each in jax.tree.leaves(jitted.trace(*args).args_info)):
+        return lambda: args
+
+    def copied() -> tuple:
+        return jax.block_until_ready(jax.tree.map(_copy, args))
+
+    return copied
+
+
+def _copy(leaf: Any) -> Any:
+    return leaf.copy() if isinstance(leaf, jax.Array) else leaf
+
+
+def _waiting(function: Callable) -> Callable:
+    return lambda *args: jax.block_until_ready(function(*args))
+
+
+def _rounds(
+    call: Callable, given: Callable[[], tuple], rounds: int, burst: float
+) -> list[list[float]]:
+    call(*given())
+    return [samples(call, burst, 3, prepare=given) for _ in range(rounds)]

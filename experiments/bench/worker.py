@@ -66,7 +66,7 @@ def prepare(order: dict[str, Any]) -> tuple[Contender, dict[str, Any]]:
     keeps freed memory, whatever library they use.
     """
     settle(order.get("threads"), bool(order.get("allocator")))
-    before = peak()
+    before = process.host_peak_bytes()
     module, _, name = order["target"].partition(":")
     start = time.perf_counter()
     function = getattr(importlib.import_module(module), name)
@@ -80,7 +80,7 @@ def prepare(order: dict[str, Any]) -> tuple[Contender, dict[str, Any]]:
     facts = {
         "start_seconds": called - start,
         "first_call_seconds": time.perf_counter() - called,
-        "peak_bytes": peak(),
+        "peak_bytes": process.host_peak_bytes(),
         "peak_before_bytes": before,
         "units": contender.units,
         "can_profile": contender.profile is not None,
@@ -95,12 +95,6 @@ def settle(threads: int | None, allocator: bool) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     if allocator:
         process.keep_memory()
-
-
-def peak() -> int:
-    """The most bytes that this process has had in memory."""
-    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return size * (1 if sys.platform == "darwin" else 1024)
 
 
 def check(contender: Contender, path: str, given: str) -> dict[str, Any]:
@@ -135,13 +129,27 @@ def run(contender: Contender, seconds: float, least: int = 3) -> dict[str, Any]:
     }
 
 
-def samples(call: Callable[[], Any], seconds: float, least: int) -> list[float]:
-    """Seconds of each call until the time is over."""
+def samples(
+    call: Callable[..., Any],
+    seconds: float,
+    least: int,
+    *,
+    prepare: Callable[[], tuple] = tuple,
+) -> list[float]:
+    """Seconds of each call until the time is over.
+
+    Args:
+      call: what is timed.
+      seconds: after which no other call begins.
+      least: calls that are timed in any case.
+      prepare: makes the arguments of a call, which is not timed.
+    """
     times: list[float] = []
     deadline = time.perf_counter() + seconds
     while time.perf_counter() < deadline or len(times) < least:
+        args = prepare()
         start = time.perf_counter()
-        call()
+        call(*args)
         times.append(time.perf_counter() - start)
     return times
 

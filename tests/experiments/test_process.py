@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from experiments import process
@@ -91,3 +92,10 @@ except ProcessError as error:
 def test_the_age_of_the_process_grows():
     first = process.seconds_since_start()
     assert 0 < first <= process.seconds_since_start() < 1e6
+
+
+def test_a_peak_is_not_that_of_whoever_started_the_process():
+    big = np.ones(40_000_000)
+    code = "from experiments import process; print(process.host_peak_bytes())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert 1 << 20 < int(done.stdout) < big.nbytes

@@ -4,7 +4,6 @@ import json
 
 import jax
 import jax.numpy as jnp
-import pytest
 
 import attn
 from attn.backends import dispatch
@@ -134,9 +133,22 @@ def test_a_spec_with_traced_arrays_is_told_after_the_trace():
     assert "runs" in told
 
 
-@pytest.mark.slow
+def test_donated_arguments_are_copied_for_each_call():
+    donating = jax.jit(lambda state, x: (state + x, x.sum()), donate_argnums=0)
+    state = jnp.zeros((64, 32))
+    found = study(donating, state, x, rounds=2, burst=0.01)
+    assert found.time.calls >= 6
+    assert not state.is_deleted()
+
+
 def test_the_peak_of_a_fresh_process_grows_with_the_temporaries():
-    big = jax.random.normal(jax.random.key(4), (3000, 3000))
-    found = study(lambda x: jnp.sin(x) @ jnp.cos(x), big, peak=True, rounds=1)
+    thin = jax.random.normal(jax.random.key(4), (3000, 2), jnp.bfloat16)
+
+    def noisy(key, thin, scale):
+        noise = jax.random.normal(key, (3000, 3000), thin.dtype)
+        return scale * (noise @ thin), jax.random.split(key)
+
+    given = jax.random.key(0), thin, jnp.bfloat16(2)
+    found = study(noisy, *given, peak=True, rounds=1, burst=0.01)
     assert found.peak_bytes is not None
-    assert found.peak_bytes > big.nbytes
+    assert found.peak_bytes > 3000 * 3000 * 2
