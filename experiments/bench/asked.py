@@ -40,9 +40,7 @@ def chosen(asked: Asked) -> list[Case]:
     Raises:
       UserError: an unknown word, or no case is left.
     """
-    if asked.suite not in SUITES:
-        hint = did_you_mean(asked.suite, [*SUITES, "list", "diff"])
-        raise UserError(f"attn bench: there is no suite {asked.suite[:40]!r}. {hint}")
+    check_suite(asked.suite, "list", "diff")
     everything = asked.everything or bool(asked.only)
     cases = of_suite(asked.suite, everything=everything)
     if asked.spec is not None or asked.shape is not None:
@@ -63,6 +61,21 @@ def chosen(asked: Asked) -> list[Case]:
             " see `attn bench list`."
         )
     return found
+
+
+def check_suite(name: str, *others: str) -> None:
+    """Refuses a word that is no suite.
+
+    Args:
+      name: the word.
+      *others: words that may have been meant, too.
+
+    Raises:
+      UserError: in one line.
+    """
+    if name not in SUITES:
+        hint = did_you_mean(name, [*SUITES, *others])
+        raise UserError(f"attn bench: there is no suite {name[:40]!r}. {hint}")
 
 
 def check_backend(asked: Asked) -> None:
@@ -130,6 +143,11 @@ def own(asked: Asked) -> list[Case]:
             f"attn bench: --spec and --shape are of attention and layer, not"
             f" {asked.suite}; say `attn bench attention`."
         )
+    if asked.everything:
+        raise UserError(
+            "attn bench: --all is of the cases of a suite; leave it out with --spec and"
+            " --shape."
+        )
     shape = asked.shape or "4x512x8x64"
     if FORM.fullmatch(shape) is None:
         raise UserError(
@@ -139,7 +157,7 @@ def own(asked: Asked) -> list[Case]:
     spec = checked(asked.spec or "causal")
     batch, length, heads, width = map(int, shape.split("x"))
     if asked.suite == "layer":
-        work = LayerWork(batch, length, heads, heads * width)
+        work = LayerWork(batch, length, heads, heads * width, spec=spec)
         rivals = [name for name in CONTENDERS["layer"] if name != "ours"]
     else:
         work = AttentionWork(spec, batch, length, heads, width)

@@ -38,6 +38,16 @@ class Contender:
     profile: Callable[[Path], str] | None = None
 
 
+def only_causal(spec: str) -> None:
+    """Turns away work whose spec has no name in a rival's library.
+
+    Raises:
+      Refused: it is another than `causal`.
+    """
+    if spec != "causal":
+        raise Refused(f"its layer is measured with a causal mask, not with {spec}")
+
+
 def cores() -> int:
     """How many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):

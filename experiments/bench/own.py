@@ -117,15 +117,20 @@ class Study:
         for key, value in values.items():
             self.like(value, getattr(defaults, key), (*place, key))
             values[key] = tuple(value) if isinstance(value, list) else value
+        here = place if "rivals" in said else ()
         rivals = said.get("rivals", self.data.get("rivals", []))
+        self.check_rivals(rivals, suite, (*here, "rivals"))
+        return Case(kind(**values), tuple(map(Goal, rivals)), brief=True)
+
+    def check_rivals(self, rivals: Any, suite: str, place: Place) -> None:
+        """Refuses what is no list of names of the suite's rivals."""
+        if not isinstance(rivals, list):
+            raise self.fault(place, f"expected a list of names, got {show(rivals)}.")
         names = [name for name in CONTENDERS[suite] if name != "ours"]
         for name in rivals:
             if name not in names:
                 hint = did_you_mean(str(name), names)
-                raise self.fault(
-                    (*place, "rivals"), f"unknown rival {show(name)}. {hint}"
-                )
-        return Case(kind(**values), tuple(map(Goal, rivals)), brief=True)
+                raise self.fault(place, f"unknown rival {show(name)}. {hint}")
 
     def known(self, said: dict[str, Any], keys: Any, place: Place) -> None:
         """Refuses a key that means nothing."""

@@ -134,8 +134,12 @@ def load(path: Path) -> Record:
             f"{path}: expected schema {SCHEMA}, got {schema!r}; measure again."
         )
     said.pop("invalid", None)
-    said["cases"] = [_measured(each) for each in said["cases"]]
-    return Record(**said)
+    try:
+        said["cases"] = [_measured(each) for each in said["cases"]]
+        return Record(**said)
+    except (KeyError, TypeError, AttributeError) as error:
+        what = f"has no {error}" if isinstance(error, KeyError) else "is damaged"
+        raise UserError(f"{path}: the record {what}; measure again.") from None
 
 
 def _measured(said: dict[str, Any]) -> Measured:

@@ -91,7 +91,7 @@ class AttentionWork(Work):
 
 @dataclass(frozen=True)
 class LayerWork(Work):
-    """A layer of causal self-attention, its four linear maps included: [B, T, D].
+    """A layer of self-attention, its four linear maps included: [B, T, D].
 
     Args:
       batch: B.
@@ -99,6 +99,7 @@ class LayerWork(Work):
       heads: N.
       width: D, of the model.
       backward: gradients of the input and all weights, too.
+      spec: notation; rivals have no other than `causal`.
     """
 
     suite: ClassVar[str] = "layer"
@@ -107,12 +108,13 @@ class LayerWork(Work):
     heads: int = 6
     width: int = 192
     backward: bool = True
+    spec: str = "causal"
 
     @property
     def label(self) -> str:
         """A line for tables."""
         shape = f"{self.batch}x{self.length}x{self.heads}x{self.width // self.heads}"
-        return f"causal layer {shape} {'fwd+bwd' if self.backward else 'fwd'}"
+        return f"{self.spec} layer {shape} {'fwd+bwd' if self.backward else 'fwd'}"
 
     def arrays(self) -> list[np.ndarray]:
         """The input and the cotangent of the output."""

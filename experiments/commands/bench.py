@@ -1,9 +1,10 @@
 """`attn bench`: what attention, a layer, a step or compiling costs, beside rivals."""
 
+import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from experiments.bench.race import Rules
 
 FOLDER = Path("bench")
+OF_STUDIES = ("--rounds", "--burst", "--out", "--profile", "--force", "--json")
 SELDOM = 10.0  # seconds between lines where there is no terminal
 
 Words = Annotated[
@@ -31,6 +33,7 @@ Words = Annotated[
 
 
 def bench(
+    context: typer.Context,
     words: Words,
     only: Annotated[
         str, typer.Option(help="Cases whose label contains this.", show_default=False)
@@ -75,9 +78,13 @@ def bench(
     The exit code is 1 if the run is not valid: ours could not run, or ours against
     itself was not level.
     """
+    given = _given(context)
     if words[0] in ("list", "diff"):
-        return {"list": _list, "diff": _diff}[words[0]](words[1:])
-    from experiments.bench.asked import Asked, chosen  # late, for start-up time
+        _refuse(words[0], given, ["--json"])
+        return {"list": _list, "diff": _diff}[words[0]](words[1:], as_json)
+    from dataclasses import replace  # late, like the three below, for start-up time
+
+    from experiments.bench.asked import Asked, chosen
     from experiments.bench.own import read_study
     from experiments.bench.race import Rules
 
@@ -85,12 +92,42 @@ def bench(
         raise UserError(f"attn bench: expected one suite, got {' '.join(words)[:60]}.")
     suite, rules = words[0], Rules(rounds, burst)
     if suite.endswith((".yaml", ".yml")):
+        _refuse("STUDY.yaml", given, OF_STUDIES)
         suite, cases, rules = read_study(Path(suite), rules)
+        rules = replace(rules, **_said(given, rounds=rounds, burst=burst))
     else:
         cases = chosen(Asked(suite, only, everything, spec, shape, backend, rivals))
     path = _checked(out or FOLDER / f"{suite}-{time.strftime('%Y%m%d-%H%M%S')}.json")
     options = {"profile": str(path.with_suffix("")) if profile else None}
     return _run(suite, cases, rules, path, options | {"force": force}, as_json)
+
+
+def _given(context: typer.Context) -> list[str]:
+    """The options that stand on the command line."""
+    options = {each.name: each.opts[0] for each in context.command.params if each.name}
+    sources = {name: context.get_parameter_source(name) for name in options}
+    return [
+        option
+        for name, option in options.items()
+        if (source := sources[name]) is not None
+        and source.name == "COMMANDLINE"
+        and option.startswith("--")
+    ]
+
+
+def _refuse(what: str, given: Sequence[str], known: Sequence[str]) -> None:
+    """Refuses options that would do nothing."""
+    for option in given:
+        if option not in known:
+            raise UserError(
+                f"attn bench {what}: {option} does nothing here; leave it out (known:"
+                f" {', '.join(known)})."
+            )
+
+
+def _said(given: Sequence[str], **values: Any) -> dict[str, Any]:
+    """Of some values those whose option was given."""
+    return {name: x for name, x in values.items() if f"--{name}" in given}
 
 
 def _checked(path: Path) -> Path:
@@ -132,29 +169,45 @@ def _run(
     return 1 if record.invalid else 0
 
 
-def _list(words: list[str]) -> int:
-    from experiments.bench.cases import SUITES  # late, for start-up time
-    from experiments.bench.rivals import CONTENDERS
+def _list(words: list[str], as_json: bool) -> int:
+    from experiments.bench.asked import check_suite  # late, for start-up time
+    from experiments.bench.cases import SUITES
 
-    for suite, cases in SUITES.items():
-        if words and suite not in words:
-            continue
-        names = [name for name in CONTENDERS[cases[0].suite] if name != "ours"]
-        print(f"{suite}  (rivals: {', '.join(names)})")
-        shown = cases if words or any(each.brief for each in cases) else cases[:1]
-        for case in shown:
-            goals = ", ".join(
-                f"{g.rival}{'' if g.goal is None else f' {g.goal:g}'}"
-                for g in case.goals
-            )
-            print(f"  {'*' if case.brief else ' '} {case.work.label}  [{goals}]")
-        if len(shown) < len(cases):
-            print(f"    ... {len(cases)} cases, for a {cases[0].platform}")
+    for word in words:
+        check_suite(word)
+    chosen = {name: x for name, x in SUITES.items() if not words or name in words}
+    if as_json:
+        print(json.dumps({name: _as_json(cases) for name, cases in chosen.items()}))
+        return 0
+    for suite, cases in chosen.items():
+        print("\n".join(_lines(suite, cases, whole=bool(words))))
     print("Cases with * are measured without --all; numbers are goals for the ratio.")
     return 0
 
 
-def _diff(words: list[str]) -> int:
+def _lines(suite: str, cases: "Sequence[Case]", *, whole: bool) -> Iterator[str]:
+    """A suite: its rivals, and its cases unless they are all alike."""
+    from experiments.bench.rivals import CONTENDERS  # late, for start-up time
+
+    names = [name for name in CONTENDERS[cases[0].suite] if name != "ours"]
+    yield f"{suite}  (rivals: {', '.join(names)})"
+    shown = cases if whole or any(each.brief for each in cases) else cases[:1]
+    for case in shown:
+        goals = ", ".join(
+            f"{g.rival}{'' if g.goal is None else f' {g.goal:g}'}" for g in case.goals
+        )
+        yield f"  {'*' if case.brief else ' '} {case.work.label}  [{goals}]"
+    if len(shown) < len(cases):
+        yield f"    ... {len(cases)} cases, for a {cases[0].platform}"
+
+
+def _as_json(cases: "Sequence[Case]") -> list[dict[str, Any]]:
+    from dataclasses import asdict  # late, for start-up time
+
+    return [{"label": each.work.label, **asdict(each)} for each in cases]
+
+
+def _diff(words: list[str], as_json: bool) -> int:
     from experiments.bench.diff import diff  # late, for start-up time
 
     if len(words) != 2:
@@ -162,7 +215,8 @@ def _diff(words: list[str]) -> int:
             "attn bench diff: expected two records or two HLO texts, got"
             f" {len(words)} names."
         )
-    print("\n".join(diff(Path(words[0]), Path(words[1]))))
+    lines = diff(Path(words[0]), Path(words[1]))
+    print(json.dumps(lines) if as_json else "\n".join(lines))
     return 0
 
 

@@ -140,6 +140,26 @@ WRONG = [  # words, the line on stderr
         "attn bench: there is no suite 'atention'. Did you mean `attention`?",
     ),
     (["bench", "diff", "a"], "attn bench diff: expected two records or two HLO texts"),
+    (
+        ["bench", "list", "atention"],
+        "attn bench: there is no suite 'atention'. Did you mean `attention`?",
+    ),
+    (["bench", "list", "--all"], "attn bench list: --all does nothing here; leave it"),
+    (
+        ["bench", "diff", "a", "b", "--only", "x"],
+        "attn bench diff: --only does nothing",
+    ),
+    *(
+        (["bench", "s.yaml", *words], f"attn bench STUDY.yaml: {words[0]} does nothing")
+        for words in (
+            ["--only", "x"],
+            ["--all"],
+            ["--spec", "causal"],
+            ["--shape", "1x2x3x4"],
+            ["--backend", "dense"],
+            ["--rivals", "torch"],
+        )
+    ),
     (["bench", "no.yaml"], "no.yaml: no such file or directory."),
     (
         ["bench", "step", "--out", "x"],
@@ -164,6 +184,25 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, line, attn, folder):
     assert err.startswith(line)
     assert err.count("\n") == 1
     assert os.listdir(folder) == ["tiny.yaml"]  # nothing half-written
+
+
+def test_bench_lists_its_cases_as_json(attn):
+    code, out, _ = attn("bench", "list", "compile", "--json")
+    assert code == 0
+    (cases,) = json.loads(out).values()
+    assert cases[0]["label"].startswith("train step of 4 layers")
+    assert cases[0]["goals"][0]["rival"] == "deep"
+
+
+def test_an_option_on_the_line_is_stronger_than_a_study(attn, folder, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "experiments.commands.bench._run", lambda *all_: seen.append(all_[2]) or 0
+    )
+    study = "suite: compile\nrounds: 7\nburst: 2.0\ncases: [{}]\n"
+    (folder / "s.yaml").write_text(study)
+    attn("bench", "s.yaml", "--rounds", "3")
+    assert (seen[0].rounds, seen[0].burst) == (3, 2.0)
 
 
 @pytest.mark.parametrize(

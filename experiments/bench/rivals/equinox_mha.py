@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.bench.contender import Arrays, Contender
+from experiments.bench.contender import Arrays, Contender, only_causal
 from experiments.bench.rivals.layer import of_layer
 from experiments.bench.work import LayerWork
 
@@ -17,6 +17,7 @@ NAMES = ("query_proj", "key_proj", "value_proj", "output_proj")
 def attention(work: LayerWork, given: Arrays) -> Contender:
     """With a causal mask; its kernels lie [outputs, inputs]."""
     del given
+    only_causal(work.spec)
     layer = eqx.nn.MultiheadAttention(
         work.heads, work.width, key=jax.random.key(0), inference=True
     )

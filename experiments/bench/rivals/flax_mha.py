@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from experiments.bench.contender import Arrays, Contender
+from experiments.bench.contender import Arrays, Contender, only_causal
 from experiments.bench.rivals.layer import of_layer
 from experiments.bench.work import LayerWork
 
@@ -16,6 +16,7 @@ NAMES = ("query", "key", "value", "out")
 def attention(work: LayerWork, given: Arrays) -> Contender:
     """As its documentation calls it, without biases."""
     del given
+    only_causal(work.spec)
     layer = nnx.MultiHeadAttention(
         num_heads=work.heads,
         in_features=work.width,

@@ -20,7 +20,7 @@ def attention(work: LayerWork, given: Arrays) -> Contender:
     """`attn.modules.MultiHeadAttention` with the given kernels."""
     del given
     layer = MultiHeadAttention(
-        width=work.width, heads=work.heads, spec="causal", rngs=nnx.Rngs(0)
+        width=work.width, heads=work.heads, spec=work.spec, rngs=nnx.Rngs(0)
     )
     graph, state = nnx.split(layer)
     names = ("query", "key", "value", "output")

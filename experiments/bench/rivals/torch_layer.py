@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from experiments.bench.contender import Arrays, Contender, cores
+from experiments.bench.contender import Arrays, Contender, cores, only_causal
 from experiments.bench.rivals.torch_sdpa import kernel, libraries, waiting
 from experiments.bench.work import LayerWork
 
@@ -14,6 +14,7 @@ from experiments.bench.work import LayerWork
 def attention(work: LayerWork, given: Arrays) -> Contender:
     """`torch.nn.MultiheadAttention` without weights, so that its fast kernel runs."""
     del given
+    only_causal(work.spec)
     start()
     layer = nn.MultiheadAttention(work.width, work.heads, bias=False, batch_first=True)
     query, key, value, output = (torch.tensor(x.T) for x in work.weights())
@@ -34,6 +35,7 @@ def attention(work: LayerWork, given: Arrays) -> Contender:
 def x_transformers(work: LayerWork, given: Arrays) -> Contender:
     """`x_transformers.Attention` with flash=True."""
     del given
+    only_causal(work.spec)
     from x_transformers.x_transformers import Attention  # late: the row above needs not
 
     start()

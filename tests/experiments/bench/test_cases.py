@@ -10,9 +10,10 @@ import pytest
 
 from experiments.bench.asked import Asked, chosen
 from experiments.bench.cases import SUITES, of_suite
+from experiments.bench.contender import Refused
 from experiments.bench.own import read_study
 from experiments.bench.race import Rules, distance
-from experiments.bench.rivals import CONTENDERS, ours
+from experiments.bench.rivals import CONTENDERS, flax_mha, layer, ours
 from experiments.bench.rivals.jax_nn import attention as jax_nn
 from experiments.bench.rivals.plain import attention as plain
 from experiments.bench.work import AttentionWork, LayerWork, read
@@ -97,6 +98,18 @@ class TestAsked:
         assert two.work.backward
         assert [goal.rival for goal in one.goals] == ["torch", "flex"]
 
+    def test_a_layer_of_ones_own_has_the_spec(self):
+        one, _ = chosen(Asked("layer", spec="everything", shape="1x5x2x3"))
+        assert one.work == LayerWork(1, 5, 2, 6, False, spec="everything")
+        assert one.work.label == "everything layer 1x5x2x3 fwd"
+        open_, closed = (
+            layer.attention(work, {}).outputs()
+            for work in (one.work, LayerWork(1, 5, 2, 6, False))
+        )
+        assert distance(open_, closed) > 0.1
+        with pytest.raises(Refused, match="causal mask, not with everyth"):
+            flax_mha.attention(one.work, {})
+
     @pytest.mark.parametrize(
         ("asked", "message"),
         [
@@ -106,6 +119,10 @@ class TestAsked:
             (Asked("attention", shape="1x0x2x4"), "--shape expected 4 whole numbers"),
             (Asked("layer", backend="dense"), "--backend is of attention, not layer"),
             (Asked("attention", backend="dens"), "no backend 'dens'. Did you mean"),
+            (
+                Asked("attention", spec="causal", everything=True),
+                "--all is of the cases of a suite; leave it out with --spec",
+            ),
             (Asked("attention", only="zzz"), "no case of attention contains 'zzz'"),
         ],
     )
@@ -151,6 +168,18 @@ cases:
             (
                 "suite: step\ncases:\n  - layers: 3\n    heads: two\n",
                 ":4: cases[0].heads: expected a whole number of at least 1, got `two`.",
+            ),
+            (
+                "suite: step\nrivals: null\ncases: [{}]\n",
+                ":2: rivals: expected a list of names, got nothing (null).",
+            ),
+            (
+                "suite: step\nrivals: 3\ncases: [{}]\n",
+                ":2: rivals: expected a list of names, got `3`.",
+            ),
+            (
+                "suite: step\ncases: [{rivals: torch}]\n",
+                ":2: cases[0].rivals: expected a list of names, got `torch`.",
             ),
             (
                 "suite: step\ncases: [{rivals: [jax.nn]}]\n",

@@ -78,6 +78,12 @@ def test_what_is_no_record_is_said(tmp_path):
     path.write_text('{"schema": 99}')
     with pytest.raises(UserError, match="expected schema 1, got 99"):
         record.load(path)
+    path.write_text('{"schema": 1}')
+    with pytest.raises(UserError, match="the record has no 'cases'; measure again"):
+        record.load(path)
+    path.write_text('{"schema": 1, "cases": [3]}')
+    with pytest.raises(UserError, match="the record is damaged; measure again"):
+        record.load(path)
 
 
 def test_the_table_shows_ratios_goals_and_reasons(made):
