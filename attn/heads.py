@@ -1,4 +1,7 @@
-"""From one head to many: three vmaps, and nothing else knows of heads and batch."""
+"""From one head to many: three maps, by `jax.vmap` or in the backend's own loop.
+
+Nothing that computes attention knows of heads and batch; only plans and counts do.
+"""
 
 import functools
 from collections.abc import Callable
@@ -74,13 +77,12 @@ def attend_heads(
 
 @functools.partial(jax.jit, static_argnames=("probes", "backend"))
 def _attend_heads(spec, query, key, value, at, rng, *, probes, backend):
-    batch, t, heads, h = query.shape
-    key_heads, e = key.shape[2], value.shape[3]
-    groups = (batch, key_heads, heads // key_heads)
+    shapes = dispatch.placed(check_heads(query, key, value), at)
+    heads, key_heads = shapes.heads, shapes.key_heads
+    groups = (shapes.batch, key_heads, heads // key_heads)
     if heads == key_heads:
-        groups = (batch, heads)
+        groups = (shapes.batch, heads)
     rngs = None if rng is None else jax.random.split(rng, groups)
-    shapes = Shapes(t, key.shape[1], h, e, heads, key_heads, batch, query.dtype)
     name = dispatch.choose(spec, shapes, probes=probes, backend=backend)
     steps = dispatch.steps(name, shapes)
     one = functools.partial(_one_head, probes=probes, backend=name)
@@ -136,9 +138,7 @@ def _lift(one: Callable, shared: Any, shapes: Shapes, steps: Steps | None) -> Ca
 
 def _levels(leaves: list, shapes: Shapes, many: int, steps: Steps | None) -> list:
     """What is mapped, the outermost first: batch, key head, group if there are many."""
-    inner = [leaf.value if isinstance(leaf, per_batch) else leaf for leaf in leaves]
-    of_batch = [0 if isinstance(leaf, per_batch) else None for leaf in leaves]
-    of_head = [0 if isinstance(leaf, per_head) else None for leaf in inner]
+    of_batch, of_head = _axes(leaves)
     group, key_heads, batch = steps or Steps(0, 0, 0)
     axis = 0 if steps is None else 1  # of the heads; a loop takes them where they lie
     levels = [
@@ -148,6 +148,13 @@ def _levels(leaves: list, shapes: Shapes, many: int, steps: Steps | None) -> lis
     if many:
         levels.append(Level((of_head, 0, axis, None, None), (axis, 0), many, group))
     return levels
+
+
+def _axes(leaves: list) -> tuple[list, list]:
+    """For each leaf the axis that the map over the batch removes, and that of heads."""
+    inner = [leaf.value if isinstance(leaf, per_batch) else leaf for leaf in leaves]
+    of_batch = [0 if isinstance(leaf, per_batch) else None for leaf in leaves]
+    return of_batch, [0 if isinstance(leaf, per_head) else None for leaf in inner]
 
 
 def _over(levels: list, head: Callable, steps: Steps | None) -> Callable:
@@ -230,7 +237,7 @@ def rotate_heads(
     """Turns queries or keys by their positions.
 
     Args:
-      position: A position piece; its arrays may be `per_head`.
+      position: A position piece; its arrays may be `per_head` and `per_batch`.
       x: [B, T, N, H].
       positions: [T] or [B, T]; None means 0..T-1.
 
@@ -239,16 +246,17 @@ def rotate_heads(
     """
     if not position.rotates:
         return x
+    _check_varying("rotate_heads", position, x.shape[0], x.shape[2])
     leaves, structure = jax.tree.flatten(position, is_leaf=is_varying)
-    axes = [0 if isinstance(leaf, per_head) else None for leaf in leaves]
+    of_batch, of_head = _axes(leaves)
 
     def head(leaves, x, positions):
-        piece = jax.tree.unflatten(structure, map(_inner, leaves))
-        return piece.rotate(x, positions)
+        return jax.tree.unflatten(structure, leaves).rotate(x, positions)
 
-    element = jax.vmap(head, in_axes=(axes, 1, None), out_axes=1)
+    element = jax.vmap(head, in_axes=(of_head, 1, None), out_axes=1)
     positions, axis = _positions("rotate_heads", x, positions)
-    return jax.vmap(element, in_axes=(None, 0, axis))(leaves, x, positions)
+    arrays = [_inner(leaf) for leaf in leaves]
+    return jax.vmap(element, in_axes=(of_batch, 0, axis))(arrays, x, positions)
 
 
 def embed_positions(
@@ -263,9 +271,17 @@ def embed_positions(
 
     Returns:
       [B, T, D], dtype of x.
+
+    Raises:
+      ValueError: An array of the position varies by head or batch.
     """
     if not position.embeds:
         return x
+    if any(map(is_varying, jax.tree.leaves(position, is_leaf=is_varying))):
+        raise ValueError(
+            f"embed_positions: `{position.name}` is added to embeddings, which know of "
+            "no heads; give it an array that all share."
+        )
     positions, axis = _positions("embed_positions", x, positions)
     return jax.vmap(position.embed, in_axes=(0, axis))(x, positions)
 

@@ -1,4 +1,4 @@
-"""The only place that knows of accumulation dtypes, NaN and minus infinity."""
+"""Which dtype sums run in, and sums, maxima and logs that survive NaN and -inf."""
 
 import functools
 from typing import Any

@@ -8,7 +8,13 @@ import jax
 
 @dataclasses.dataclass(frozen=True)
 class Shapes:
-    """The sizes that a backend plans with; see the table of axes in the README."""
+    """What a backend plans with: sizes T, S, H, E, N, K, B, and what it may refuse.
+
+    Attributes:
+      dtype: Of the query.
+      mixed: Whether key or value have another one.
+      placed: Whether the caller says where queries or keys stand.
+    """
 
     t: int
     s: int
@@ -18,6 +24,8 @@ class Shapes:
     key_heads: int = 1
     batch: int = 1
     dtype: Any = "float32"
+    mixed: bool = False
+    placed: bool = False
 
 
 def _rank(who: str, name: str, array: jax.Array, axes: str) -> None:
@@ -76,7 +84,8 @@ def check_head(query: Any, key: Any, value: Any, who: str = "attend") -> Shapes:
     where = {"query": "TH", "key": "SH", "value": "SE"}
     _check(who, {"query": query, "key": key, "value": value}, where)
     (t, h), (s, e) = query.shape, value.shape
-    return Shapes(t, s, h, e, dtype=query.dtype)
+    mixed = not query.dtype == key.dtype == value.dtype
+    return Shapes(t, s, h, e, dtype=query.dtype, mixed=mixed)
 
 
 def check_heads(query: Any, key: Any, value: Any, who: str = "attend_heads") -> Shapes:
@@ -101,4 +110,5 @@ def check_heads(query: Any, key: Any, value: Any, who: str = "attend_heads") -> 
         raise ValueError(
             f"{who}: N must be a multiple of K, got N={heads}, K={key_heads}."
         )
-    return Shapes(t, s, h, e, heads, key_heads, batch, query.dtype)
+    mixed = not query.dtype == key.dtype == value.dtype
+    return Shapes(t, s, h, e, heads, key_heads, batch, query.dtype, mixed)

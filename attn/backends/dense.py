@@ -1,18 +1,15 @@
 """The readable definition: one head, all logits at once. Everything works here."""
 
-import functools
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 
 from attn import numerics
+from attn.backends.probes import probe
 from attn.shapes import Shapes
 from attn.spec.attention import Attention
 from attn.spec.logit import Identity
-from attn.spec.mask import Everything, Mask
+from attn.spec.mask import Everything
 from attn.spec.normalizers import Normalizer
-from attn.spec.notation import parse
 from attn.spec.similarity import compare_shielded
 from attn.spec.site import At, Site, resolve, whole
 
@@ -48,7 +45,8 @@ def attend(
     Returns:
       Output [T, E] in the dtype of `value`, and the probes by name.
     """
-    site = whole(resolve(at, len(query), len(key), spec))
+    readers = spec, *map(probe, probes)
+    site = whole(resolve(at, len(query), len(key), *readers))
     logits, allowed, value = scores(spec, query, key, value, site)
     weights, gain = normalize(spec.normalizer, logits, allowed)
     dropped = spec.dropout.apply(weights, rng, site)
@@ -105,58 +103,4 @@ def measure(
 ) -> dict[str, jax.Array]:
     """The probes by name, of finished weights [T, S]."""
     shown = numerics.hide(logits, allowed, -jnp.inf)
-    return {name: probe(name)(shown, weights, site) for name in probes}
-
-
-def probe(name: str) -> Callable:
-    """The probe of a name: (logits, weights, site) -> array.
-
-    Raises:
-      ValueError: An unknown name, or `mass(...)` of what is no mask.
-    """
-    if name in PROBES:
-        return PROBES[name]
-    if (mask := mass_mask(name)) is not None:
-        return lambda logits, weights, site: mass(mask, weights, site)
-    raise ValueError(
-        f"attend: unknown probe `{name}`; one of {', '.join(PROBES)}, mass(MASK)."
-    )
-
-
-@functools.cache
-def mass_mask(name: str) -> Mask | None:
-    """The mask of the probe `mass(MASK)`, None for another probe."""
-    if not (name.startswith("mass(") and name.endswith(")")):
-        return None
-    mask = parse(name[len("mass(") : -1])
-    if not isinstance(mask, Mask):
-        raise ValueError(
-            f"attend: the probe `{name}` wants a mask, for example mass(first(4))."
-        )
-    return mask
-
-
-def mass(mask: Mask, weights: jax.Array, site: Site) -> jax.Array:
-    """How much weight lies on the keys that a mask allows, [T]."""
-    return jnp.sum(numerics.hide(weights, mask.allows(site), 0.0), axis=-1)
-
-
-def _entropy(logits: jax.Array, weights: jax.Array, site: Site) -> jax.Array:
-    """-sum(w log w) [T]; hidden keys and empty rows count nothing."""
-    seen = weights > 0
-    return -jnp.sum(weights * jnp.log(jnp.where(seen, weights, 1.0)), axis=-1)
-
-
-def _mean_distance(logits: jax.Array, weights: jax.Array, site: Site) -> jax.Array:
-    """Sum of weight times |query_pos - key_pos|, [T]."""
-    return jnp.sum(weights * jnp.abs(site.distance).astype(weights.dtype), axis=-1)
-
-
-PROBES = {
-    "log_sum_exp": lambda logits, weights, site: numerics.log_sum_exp(logits),
-    "entropy": _entropy,
-    "max_logit": lambda logits, weights, site: numerics.largest(logits),
-    "mean_distance": _mean_distance,
-    "weights": lambda logits, weights, site: weights,
-    "logits": lambda logits, weights, site: logits,
-}
+    return {name: probe(name).whole(shown, weights, site) for name in probes}

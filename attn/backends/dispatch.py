@@ -96,9 +96,9 @@ def attend(
     query, key, value = (
         jnp.asarray(x) if isinstance(x, np.ndarray) else x for x in (query, key, value)
     )
-    shapes = check_head(query, key, value)
+    shapes = placed(check_head(query, key, value), at)
     spec.check(shapes.t, shapes.s)
-    probes = check_probes(probes)
+    probes = check_probes(probes, shapes)
     name = choose(spec, shapes, probes=probes, backend=backend)
     options = {} if tiling is None else {"tiling": tiling}
     if options and name != "blockwise":
@@ -111,6 +111,12 @@ def attend(
             spec, query, key, value, at=at, rng=rng, probes=probes, **options
         )
     )
+
+
+def placed(shapes: Shapes, at: At | None) -> Shapes:
+    """The shapes of a call whose caller says where tokens stand, if one does."""
+    given = at is not None and not (at.query_pos is None and at.key_pos is None)
+    return dataclasses.replace(shapes, placed=given)
 
 
 def choose(

@@ -7,10 +7,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from attn.backends.dispatch import BACKENDS, choose, steps
+from attn.backends.dispatch import BACKENDS, choose, placed, steps
 from attn.backends.probes import check_probes
 from attn.shapes import Shapes, check_heads
 from attn.spec.attention import as_attention
+from attn.spec.site import At
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +58,7 @@ def explain(
     key: Any = None,
     value: Any = None,
     *,
+    at: At | None = None,
     probes: str | tuple[str, ...] = (),
     platform: str | None = None,
 ) -> Explanation:
@@ -67,6 +69,7 @@ def explain(
       query: [B, T, N, H], an array or a `jax.ShapeDtypeStruct`; or a `Shapes`.
       key: [B, S, K, H]; None is the shape of `query`.
       value: [B, S, K, E]; None is the shape of `key`.
+      at: Positions and other per-token data that the call would give.
       probes: What else the call would return.
       platform: "cpu", "gpu" or "tpu"; None is where JAX runs.
 
@@ -82,8 +85,9 @@ def explain(
     else:
         key = query if key is None else key
         shapes = check_heads(query, key, key if value is None else value, "explain")
+    shapes = shapes if at is None else placed(shapes, at)
     platform = platform or jax.default_backend()
-    probes = check_probes(probes)
+    probes = check_probes(probes, shapes)
     reasons = {
         name: backend.supports(spec, shapes, platform, probes)
         for name, backend in BACKENDS.items()

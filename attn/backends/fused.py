@@ -1,7 +1,5 @@
 """`jax.nn.dot_product_attention`: where a spec is exactly what it computes."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 
@@ -36,6 +34,8 @@ def supports(
         return "its dropout would draw other numbers"
     if probes:
         return f"it returns no probes such as `{probes[0]}`"
+    if shapes.placed:
+        return "it counts positions from 0, and `at` gives others"
     return _mask_reason(spec.mask, shapes) or _shape_reason(shapes)
 
 
@@ -45,18 +45,14 @@ def _mask_reason(mask: Mask, shapes: Shapes) -> str | None:
         return f"it has no mask such as `{mask!r}` that hides keys as exactly"
     if options and shapes.t != shapes.s:
         return "with T != S it aligns positions of its own"
-    if (
-        options
-        and not options.get("is_causal")
-        and None in options["local_window_size"]
-    ):
-        return "its window has two sides"
     return None
 
 
 def _shape_reason(shapes: Shapes) -> str | None:
     if jnp.dtype(shapes.dtype) == jnp.float64:
         return "it computes the softmax of float64 in float32"
+    if shapes.mixed:
+        return "query, key and value must be of one dtype"
     if shapes.h != shapes.e:
         return f"key and value must be of one width, got H={shapes.h}, E={shapes.e}"
     return None
@@ -85,16 +81,11 @@ def attend(
     rng: jax.Array | None = None,
     probes: tuple[str, ...] = (),
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Attention of one head by jax.nn, on GPU by cuDNN where it can.
+    """Attention of one head by jax.nn, on GPU by cuDNN where it can; see `supports`.
 
-    Raises:
-      ValueError: `at` gives positions; jax.nn counts from 0.
+    A NaN or an infinity in a hidden key reaches the rows that do not see it, as it does
+    in jax.nn: where an input may hold one, name another backend.
     """
-    if at is not None and dataclasses.replace(at, query={}, key={}) != At():
-        raise ValueError(
-            "attend: backend 'fused' counts positions from 0: leave `at` out, or use "
-            "backend='auto'."
-        )
     (t, h), (s, e) = query.shape, value.shape
     shapes = Shapes(t, s, h, e, dtype=query.dtype)
     implementation = "cudnn" if is_kernel(shapes, jax.default_backend()) else "xla"
@@ -114,4 +105,12 @@ def is_kernel(shapes: Shapes, platform: str) -> bool:
     half = jnp.dtype(shapes.dtype).name in HALF
     narrow = shapes.h <= WIDEST and shapes.h % 8 == 0
     even = shapes.t % 2 == 0 and shapes.s % 2 == 0
-    return platform == "gpu" and half and narrow and even
+    return _has_cudnn(platform) and half and narrow and even
+
+
+def _has_cudnn(platform: str) -> bool:
+    """Whether a GPU is one of NVIDIA's since Ampere, as it is taken to be from afar."""
+    if platform != "gpu" or jax.default_backend() != "gpu":
+        return platform == "gpu"
+    capability = str(getattr(jax.devices()[0], "compute_capability", ""))
+    return capability.split(".")[0].isdigit() and float(capability) >= 8

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from attn.shapes import Shapes
 
+POSITIVE = ("step", "rows", "cols")  # sizes that cannot be 0
+
 
 @dataclasses.dataclass(frozen=True)
 class Tiling:
@@ -27,12 +29,12 @@ class Tiling:
     cols: int = 512
 
     def __post_init__(self):
-        for name in ("step", "rows", "cols"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
+        for field in dataclasses.fields(self):
+            value, least = getattr(self, field.name), int(field.name in POSITIVE)
+            if not isinstance(value, int) or value < least:
                 raise ValueError(
-                    f"Tiling: `{name}` must be a whole number of at least 1, got "
-                    f"{value!r}."
+                    f"Tiling: `{field.name}` must be a whole number of at least "
+                    f"{least}, got {value!r}."
                 )
 
 

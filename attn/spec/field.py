@@ -147,10 +147,3 @@ def write(value: Any) -> str:
         inside = ", ".join(write(x) for x in value)
         return f"({inside},)" if len(value) == 1 else f"({inside})"
     return _write_number(value)
-
-
-def cut(array: Any, axis: int, start: Any, size: int) -> Any:
-    """A slice of an axis; `start` may be traced, `size` not."""
-    if isinstance(start, int):
-        return array[(slice(None),) * axis + (slice(start, start + size),)]
-    return jax.lax.dynamic_slice_in_dim(array, start, size, axis)

@@ -130,15 +130,10 @@ class Segments(Mask):
       Krell et al. 2021, section 3.2, arXiv 2107.02027.
     """
 
+    needs = ("segment",)
     reference: ClassVar[str] = "Krell et al. 2021, section 3.2, arXiv 2107.02027"
 
     def allows(self, site):
-        for side, data in (("query", site.query), ("key", site.key)):
-            if "segment" not in data:
-                raise ValueError(
-                    f"segments: the {side} side has no segments: give "
-                    "at=attn.at(segment=...) with one number per token."
-                )
         return site.query["segment"] == site.key["segment"]
 
 

@@ -14,7 +14,6 @@ import jax
 from attn.spec.field import (
     Varying,
     as_leaf,
-    cut,
     is_array,
     is_varying,
     per_head,
@@ -36,7 +35,8 @@ class Piece:
 
     Class attributes: `name` is the word in the notation, `kind` the slot of `Attention`
     that it fills, `reference` its source, `positional` whether it compares absolute
-    positions, and `indexed` maps each array that is indexed by query or key storage
+    positions, `needs` names the per-token data that it reads, and `indexed` maps each
+    array that is indexed by query or key storage
     to the axes in question, for example `{"array": ("query", "key")}`.
     """
 
@@ -44,6 +44,7 @@ class Piece:
     kind: ClassVar[str] = ""
     reference: ClassVar[str] = ""
     positional: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ()
     indexed: ClassVar[dict[str, tuple[str, ...]]] = {}
     _structure: "Structure"
 
@@ -86,6 +87,10 @@ class Piece:
         """Whether the result depends on absolute positions."""
         return any(inner.positional for inner in self.walk())
 
+    def needs_data(self) -> tuple[str, ...]:
+        """The names of the per-token data that the result depends on."""
+        return tuple({name: None for inner in self.walk() for name in inner.needs})
+
     def check(self, t: int, s: int) -> None:
         """Checks that arrays fit one head with T queries and S keys.
 
@@ -102,29 +107,6 @@ class Piece:
         for inner in self.walk():
             for name, axes in inner.indexed.items():
                 _check_axes(inner, name, axes, {"query": ("T", t), "key": ("S", s)})
-
-    def narrow(self, rows: tuple[Any, int], cols: tuple[Any, int]):
-        """The piece cut to a tile.
-
-        Args:
-          rows: (start, size) of the queries in storage order; start may be traced.
-          cols: (start, size) of the keys.
-
-        Returns:
-          The same piece with its indexed arrays cut, or itself if it has none.
-        """
-        spans = {"query": rows, "key": cols}
-        changes: dict[str, Any] = {}
-        for name, axes in self.indexed.items():
-            array = getattr(self, name)
-            for dim, axis in enumerate(axes):
-                array = (
-                    array if array.shape[dim] == 1 else cut(array, dim, *spans[axis])
-                )
-            changes[name] = array
-        for name, inner in self.pieces().items():
-            changes[name] = inner.narrow(rows, cols)
-        return self.replace(**changes) if changes else self
 
     def replace(self, **changes: Any):
         """A copy with other field values, without validation (they may be traced)."""

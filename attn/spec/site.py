@@ -1,13 +1,12 @@
 """Where queries and keys stand: positions, segments and other per-token data."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 
-from attn.spec.field import cut, is_varying
-from attn.spec.piece import Piece
+from attn.spec.field import is_varying
 
 
 @jax.tree_util.register_dataclass
@@ -98,29 +97,38 @@ def _array(x: Any) -> Any:
     return x if x is None or is_varying(x) else jnp.asarray(x)
 
 
-def resolve(where: At | None, t: int, s: int, spec: Piece) -> At:
+class Reader(Protocol):
+    """What reads a site: a piece, or a probe."""
+
+    def needs_positions(self) -> bool:
+        """Whether it compares positions."""
+        ...
+
+    def needs_data(self) -> tuple[str, ...]:
+        """The per-token data that it reads on both sides."""
+        ...
+
+
+def resolve(where: At | None, t: int, s: int, *readers: Reader) -> At:
     """Fills in default positions and checks lengths.
 
     Args:
       where: What the caller gave, or None.
       t: Number of queries.
       s: Number of keys.
-      spec: Decides whether positions matter.
+      *readers: Decide whether positions matter, and which data there must be.
 
     Returns:
       An `At` whose positions are int32 arrays [T] and [S].
 
     Raises:
-      ValueError: T != S, the spec compares positions, and nobody said where the
-        queries stand; or an array has the wrong length.
+      ValueError: T != S, a reader compares positions, and nobody said where the
+        queries stand; data that a reader needs are missing; or an array has the wrong
+        length.
     """
     where = At() if where is None else where
-    if where.query_pos is None and t != s and spec.needs_positions():
-        raise ValueError(
-            f"attend: {spec!r} compares positions and T={t} differs from S={s}: say "
-            "where the queries stand, for example "
-            "at=attn.at(query_pos=jnp.arange(S - T, S))."
-        )
+    for reader in readers:
+        _check_reader(where, t, s, reader)
     for side, size, letter in (("query", t, "T"), ("key", s, "S")):
         data = {f"{side}_pos": getattr(where, f"{side}_pos"), **getattr(where, side)}
         for name, array in data.items():
@@ -136,15 +144,21 @@ def resolve(where: At | None, t: int, s: int, spec: Piece) -> At:
     return At(query_pos, key_pos, where.query, where.key)
 
 
-def tile(where: At, rows: tuple[Any, int], cols: tuple[Any, int]) -> Site:
-    """The site of a tile of a resolved `At`; rows and cols are (start, size)."""
-    part = At(
-        cut(where.query_pos, 0, *rows),
-        cut(where.key_pos, 0, *cols),
-        {name: cut(x, 0, *rows) for name, x in where.query.items()},
-        {name: cut(x, 0, *cols) for name, x in where.key.items()},
-    )
-    return whole(part)
+def _check_reader(where: At, t: int, s: int, reader: Reader) -> None:
+    """Checks that what a reader needs was given."""
+    if where.query_pos is None and t != s and reader.needs_positions():
+        raise ValueError(
+            f"attend: {reader!r} compares positions and T={t} differs from S={s}: say "
+            "where the queries stand, for example "
+            "at=attn.at(query_pos=jnp.arange(S - T, S))."
+        )
+    for name in reader.needs_data():
+        for side, data in (("query", where.query), ("key", where.key)):
+            if name not in data:
+                raise ValueError(
+                    f"attend: {reader!r} needs `{name}` and the {side} side has none: "
+                    f"give at=attn.at({name}=...) with one number per token."
+                )
 
 
 def whole(where: At) -> Site:

@@ -95,23 +95,19 @@ def _numbers(option: str, text: str, count: int, example: str) -> list[int]:
 
 def answers(spec: str, shapes: "Shapes", platform: str | None) -> dict:
     """What each backend says: runs, could run, or why it refuses."""
-    import jax  # late, like the two below
-
-    from attn.backends.dispatch import BACKENDS, choose
+    from attn import explain  # late, like the one below
     from attn.spec.attention import as_attention
 
-    made, platform = as_attention(spec), platform or jax.default_backend()
-    runs = choose(made, shapes, platform=platform)
-    said = {}
-    for name, backend in BACKENDS.items():
-        reason = backend.supports(made, shapes, platform)
-        said[name] = f"refuses: {reason}" if reason else "could run"
-    said[runs] = "runs"
+    found = explain(spec, shapes, platform=platform)
+    said = {
+        name: f"refuses: {reason}" if reason else "could run"
+        for name, reason in found.reasons.items()
+    }
     return {
-        "spec": repr(made),
-        "platform": platform,
-        "cost": declared(made, shapes),
-        "backends": said,
+        "spec": found.spec,
+        "platform": found.platform,
+        "cost": declared(as_attention(spec), shapes),
+        "backends": said | {found.runs: "runs"},
     }
 
 

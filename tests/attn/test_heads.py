@@ -306,3 +306,25 @@ def test_specs_that_do_not_fit_are_refused(spec, at, message):
         attend_heads(spec, Q, K, V, at=at)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_rotary_bases_per_batch_and_per_head():
+    x = jax.random.normal(jax.random.key(0), (2, 5, 3, 4))
+    bases = jnp.array([[10.0, 20.0, 30.0], [40.0, 50.0, 60.0]])
+    of_batch = attn.rotate_heads(attn.rotary(base=attn.per_batch(bases[:, 0])), x)
+    of_both = attn.rotate_heads(
+        attn.rotary(base=attn.per_batch(attn.per_head(bases))), x
+    )
+    for b, n in np.ndindex(2, 3):
+        one = attn.rotary(base=bases[b, 0]).rotate(x[b, :, n], jnp.arange(5))
+        np.testing.assert_allclose(of_batch[b, :, n], one, rtol=1e-6)
+        one = attn.rotary(base=bases[b, n]).rotate(x[b, :, n], jnp.arange(5))
+        np.testing.assert_allclose(of_both[b, :, n], one, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"rotate_heads: a per_head array must be \[N"):
+        attn.rotate_heads(attn.rotary(base=attn.per_head(bases[:, 0])), x)
+
+
+def test_positions_that_are_added_know_of_no_heads():
+    position = attn.learned(table=attn.per_head(jnp.ones((2, 5, 8))))
+    with pytest.raises(ValueError, match="embed_positions: `learned` is added to emb"):
+        attn.embed_positions(position, jnp.ones((2, 5, 8)))

@@ -11,11 +11,11 @@ from attn.backends.blockwise.operands import gather, is_masked
 from attn.backends.blockwise.rule import Inputs, fold
 from attn.backends.blockwise.similar import PREPARE
 from attn.backends.planner import Tiling
-from attn.backends.probes import WHOLE
+from attn.backends.probes import probe
 from attn.shapes import Shapes
 from attn.spec.attention import Attention
 from attn.spec.logit import known
-from attn.spec.normalizers import Softmax
+from attn.spec.normalizers import Softmax, SoftmaxOne
 from attn.spec.site import At, resolve
 
 
@@ -26,8 +26,10 @@ def supports(
     if not spec.normalizer.mergeable:
         return f"`{spec.normalizer!r}` needs a whole row at once: it is no monoid"
     for name in probes:
-        if name in WHOLE:
-            return f"the probe `{name}` is an array [T, S]"
+        if probe(name).finish is None:
+            return f"{probe(name)!r} is, or reads, an array [T, S]"
+    if 0 in (shapes.batch, shapes.t, shapes.s):
+        return "there is no pair of query and key to fold over"
     return None
 
 
@@ -58,13 +60,14 @@ def attend(
     Returns:
       Output [T, E] in the dtype of `value`, and the probes by name.
     """
-    where = resolve(at, len(query), len(key), spec)
+    where = resolve(at, len(query), len(key), spec, *map(probe, probes))
     if tiling is None:
         (t, h), (s, e) = query.shape, value.shape
         shapes = Shapes(t, s, h, e)
         masked = is_masked(spec.mask)
         tiling = planner.tiling(shapes, jax.default_backend(), masked=masked)
-    fast = isinstance(spec.normalizer, Softmax) and set(probes) <= {"log_sum_exp"}
+    plain = type(spec.normalizer) in (Softmax, SoftmaxOne)  # no user's own fold
+    fast = plain and set(probes) <= {"log_sum_exp"}
     if fast and type(spec.similarity) in PREPARE:
         output, sums, _ = _softmax(spec, query, key, value, where, at, rng, tiling)
         aux = dict.fromkeys(probes, sums)

@@ -24,7 +24,7 @@ def abreast(layout: Layout) -> int:
 
 
 def forward(layout: Layout, plan: Strips | Table, operands: Operands) -> Closed:
-    """Output [T, E] and log-sum-exp [T], in the accumulation dtype."""
+    """Output [T, E], log-sum-exp [T] and its rounding, in the accumulation dtype."""
     if isinstance(plan, Strips):
         return _strips(layout, plan, operands)
     return _table(layout, plan, operands)

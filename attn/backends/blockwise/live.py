@@ -18,7 +18,7 @@ def decides(mask: Mask, known: bool) -> bool:
       known: Whether positions are known while planning.
     """
     kinds = (Segments,) if known else (Segments, Causal, Window)
-    return any(isinstance(inner, kinds) for inner in mask.walk())
+    return any(type(inner) in kinds for inner in mask.walk())
 
 
 def tiles(mask: Mask, where: At, rows: int, cols: int) -> jax.Array:
@@ -40,17 +40,17 @@ def _spans(array: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
 
 
 def _alive(mask: Mask, q: Spans, k: Spans) -> jax.Array:
-    if isinstance(mask, And):
+    if type(mask) is And:
         return _alive(mask.left, q, k) & _alive(mask.right, q, k)
-    if isinstance(mask, Or):
+    if type(mask) is Or:
         return _alive(mask.left, q, k) | _alive(mask.right, q, k)
-    if isinstance(mask, Segments):
+    if type(mask) is Segments:
         (q_low, q_high), (k_low, k_high) = q["segment"], k["segment"]
         return (q_low <= k_high) & (k_low <= q_high)
     (q_low, q_high), (k_low, k_high) = q["pos"], k["pos"]
-    if isinstance(mask, Causal):
+    if type(mask) is Causal:
         return k_low <= q_high
-    if isinstance(mask, Window):
+    if type(mask) is Window:
         near = True if mask.ahead is None else k_low - q_high <= mask.ahead
         far = True if mask.back is None else q_low - k_high <= mask.back
         return jnp.asarray(near & far)

@@ -12,7 +12,7 @@ from attn.spec.dropout import Dropout
 from attn.spec.logit import Logits
 from attn.spec.mask import Everything, Mask
 from attn.spec.piece import Piece
-from attn.spec.site import At, Site, whole
+from attn.spec.site import At
 
 Span = tuple[Any, int]  # (start, size) in storage order; the start may be traced
 
@@ -175,11 +175,6 @@ def pad(layout: Layout, operands: Operands, rows: int, cols: int) -> Operands:
         others=tuple(leaf for learned, leaf in leaves if not learned),
         bad=None if operands.bad is None else widen(operands.bad, ("key",)),
     )
-
-
-def site_of(where: At) -> Site:
-    """The site of operands that are already cut to a tile."""
-    return whole(where)
 
 
 def is_masked(mask: Piece) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from attn.backends.blockwise import live
 from attn.backends.planner import Tiling
-from attn.spec.mask import Cover, Mask
+from attn.spec.mask import Cover, Mask, Span
 from attn.spec.site import At
 
 Run = tuple[int, int, bool]  # start, stop, and whether the mask matters
@@ -63,13 +63,13 @@ def make(mask: Mask, where: At, given: At | None, tiling: Tiling) -> Strips | Ta
     t, s = len(where.query_pos), len(where.key_pos)
     known = given is None or (given.query_pos is None and given.key_pos is None)
     traced = live.decides(mask, known)
-    if tiling.strip:
+    if tiling.strip and -(-t // tiling.strip) <= tiling.strips:
         cover = covers(mask, t, s, tiling.strip, tiling.step, known)
         runs = tuple(_runs(row, s, tiling.step) for row in cover)
         visited = sum(stop - start for row in runs for start, stop, _ in row)
         # Where data may rule tiles out, computing them all is right only if few.
         most = tiling.area // (16 if traced else 1)
-        if len(runs) <= tiling.strips and visited * tiling.strip <= most:
+        if visited * tiling.strip <= most:
             return Strips(tiling.strip, runs)
     rows, cols = min(tiling.rows, t), min(tiling.cols, s)
     cover = covers(mask, t, s, rows, cols, known)
@@ -88,12 +88,14 @@ def kept(mask: Mask, where: At, given: At | None, rows: int, cols: int) -> Any:
 
 def covers(mask: Mask, t: int, s: int, rows: int, cols: int, known: bool) -> np.ndarray:
     """The cover of each tile, [T / rows, S / cols]."""
-    spans = lambda size, step: [  # noqa: E731
-        (i, min(i + step, size) - 1) if known else None for i in range(0, size, step)
-    ]
-    return np.array(
-        [[mask.cover(q, k) for k in spans(s, cols)] for q in spans(t, rows)]
-    )
+    queries, keys = _spans(t, rows, known), _spans(s, cols, known)
+    return np.array([[mask.cover(q, k) for k in keys] for q in queries])
+
+
+def _spans(size: int, step: int, known: bool) -> list[Span]:
+    """The lowest and highest position of each tile, None where they are data."""
+    starts = range(0, size, step)
+    return [(i, min(i + step, size) - 1) if known else None for i in starts]
 
 
 def _runs(row: np.ndarray, s: int, cols: int) -> tuple[Run, ...]:

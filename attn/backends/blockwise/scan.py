@@ -4,6 +4,7 @@ No derivative rule: JAX differentiates the scan itself, at every order, in O(T) 
 for about a third more products than the rule of softmax needs.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -22,7 +23,7 @@ from attn.backends.blockwise.operands import (
     shield,
 )
 from attn.backends.blockwise.tile import Tile, dropped, permitted
-from attn.backends.dense import mass, mass_mask
+from attn.backends.probes import Folded, probe, times_log
 from attn.spec.attention import Attention
 from attn.spec.logit import Identity
 from attn.spec.normalizers import Softmax
@@ -101,12 +102,9 @@ class _Fold(NamedTuple):
         state = self.spec.normalizer.zero(rows, dtype)
         return State(output, state, sums, Softmax().zero(rows, dtype))
 
-    def sums(self) -> tuple[str, ...]:
+    def sums(self) -> dict[str, Callable]:
         """The sums over keys that the probes need."""
-        needed = {"entropy": ("weight", "weight_log"), "mean_distance": ("distance",)}
-        masses = {x: (x,) for x in self.probes if mass_mask(x) is not None}
-        needed |= masses
-        return tuple(name for probe in self.probes for name in needed.get(probe, ()))
+        return {n: f for name in self.probes for n, f in probe(name).sums.items()}
 
     def lift(self, operands: Operands, bad_query, tile: Tile) -> State:
         """The state of one tile."""
@@ -118,7 +116,7 @@ class _Fold(NamedTuple):
         weights, state = self.spec.normalizer.lift(logits, allowed)
         output = dropped(self.layout, part, weights) @ part.value
         shown = numerics.hide(logits, allowed, -jnp.inf)
-        sums = {name: _sum(name, weights, site) for name in self.sums()}
+        sums = {name: add(weights, site) for name, add in self.sums().items()}
         _, (_, total) = Softmax().lift(shown)
         return State(output, state, sums, (numerics.largest(shown), total))
 
@@ -145,14 +143,16 @@ class _Fold(NamedTuple):
         for name in left.sums:
             sums[name] = left.sums[name] * a + right.sums[name] * b
             if name == "weight_log":  # sum of (a u) log(a u)
-                scaled = left.sums["weight"] * _times_log(a)
-                sums[name] += scaled + right.sums["weight"] * _times_log(b)
+                scaled = left.sums["weight"] * times_log(a)
+                sums[name] += scaled + right.sums["weight"] * times_log(b)
         return State(output, state, sums, shown)
 
     def finish(self, state: State) -> tuple[jax.Array, dict[str, jax.Array]]:
         """Output and probes of the whole fold."""
         gain = self.spec.normalizer.close(state.normalizer)
-        aux = {name: _finish(name, state, gain) for name in self.probes}
+        folded = Folded(state.sums, gain, *state.shown)
+        finishes = {name: probe(name).finish for name in self.probes}
+        aux = {name: finish(folded) for name, finish in finishes.items() if finish}
         return state.output * gain[:, None], aux
 
 
@@ -161,44 +161,3 @@ def raw_key(rng):
     if rng is not None and jnp.issubdtype(rng.dtype, jax.dtypes.prng_key):
         return jax.random.key_data(rng)
     return rng
-
-
-def _times_log(x):
-    """x log x, with 0 at 0."""
-    return x * jnp.log(jnp.where(x > 0, x, 1.0))
-
-
-SUMS = {
-    "weight": lambda weights, site: jnp.sum(weights, -1),
-    "weight_log": lambda weights, site: jnp.sum(_times_log(weights), -1),
-    "distance": lambda weights, site: jnp.sum(
-        weights * jnp.abs(site.distance).astype(weights.dtype), -1
-    ),
-}
-
-
-def _sum(name, weights, site):
-    mask = mass_mask(name)
-    return SUMS[name](weights, site) if mask is None else mass(mask, weights, site)
-
-
-def _finish(name, state, gain):
-    return FINISH[name](state, gain) if name in FINISH else state.sums[name] * gain
-
-
-def _log_sum_exp(state, gain):
-    largest, total = state.shown
-    return largest + numerics.safe_log(total)
-
-
-def _entropy(state, gain):
-    mixed = gain * state.sums["weight_log"] + _times_log(gain) * state.sums["weight"]
-    return -mixed
-
-
-FINISH = {
-    "log_sum_exp": _log_sum_exp,
-    "entropy": _entropy,
-    "max_logit": lambda state, gain: state.shown[0],
-    "mean_distance": lambda state, gain: state.sums["distance"] * gain,
-}

@@ -20,7 +20,7 @@ class State(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """A rectangle of queries and keys; `valid` hides the padding behind the keys."""
+    """A rectangle of queries and keys."""
 
     rows: Span
     cols: Span

@@ -1,5 +1,7 @@
 """Which backend runs, why the others refuse, and what a wrong name is told."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,8 +9,9 @@ import pytest
 
 import attn
 from attn.backends import dispatch
+from attn.backends.blockwise import plan
 from attn.backends.explain import explain
-from attn.backends.planner import Steps
+from attn.backends.planner import Steps, Tiling
 from attn.shapes import Shapes
 from attn.spec.attention import as_attention
 
@@ -107,3 +110,110 @@ def test_looped_heads_equal_heads_side_by_side():
             *map(jax.tree.leaves, (other, results[0])), strict=True
         ):
             np.testing.assert_allclose(mine, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("change", [{"placed": True}, {"mixed": True}])
+def test_on_a_gpu_auto_leaves_to_others_what_fused_would_refuse(change):
+    shapes = dataclasses.replace(HALF, **change)
+    assert dispatch.choose(as_attention("causal"), shapes, platform="gpu") == (
+        "blockwise"
+    )
+
+
+def test_fused_refuses_positions_and_two_dtypes():
+    x = jnp.ones((1, 4, 2, 8))
+    at = attn.at(positions=jnp.arange(4) + 3)
+    with pytest.raises(ValueError, match="'fused' refuses: it counts positions from 0"):
+        attn.attend_heads("causal", x, x, x, at=at, backend="fused")
+    with pytest.raises(ValueError, match="refuses: query, key and value must be of on"):
+        attn.attend_heads("causal", x, x, x.astype("bfloat16"), backend="fused")
+    assert "at` gives others" in str(explain("causal", x, at=at))
+
+
+@pytest.mark.parametrize("backend", ["dense", "blockwise"])
+@pytest.mark.parametrize(
+    "probe", ["mean_distance", "mass(window(back=2, ahead=0))", "mass(segments)"]
+)
+def test_a_probe_asks_for_what_a_mask_would_ask_for(backend, probe):
+    query, key = jnp.ones((1, 8)), jnp.ones((10, 8))
+    options = {"probes": (probe,), "backend": backend}
+    with pytest.raises(ValueError, match=r"the probe `m.*` (compares|needs)"):
+        attn.attend("everything", query, key, key, **options)
+    at = attn.at(query_pos=jnp.array([9]), query={"segment": jnp.zeros(1, int)})
+    at = dataclasses.replace(at, key={"segment": jnp.arange(10) // 5})
+    found = attn.attend("everything", query, key, key, at=at, **options).aux[probe]
+    expected = {"mean_distance": 4.5, "mass(segments)": 0.5}.get(probe, 0.3)
+    np.testing.assert_allclose(found, [expected], rtol=1e-6)
+
+
+def test_a_probe_of_a_whole_mask_array_is_not_folded():
+    x = jnp.ones((2, 8))
+    probe = "mass(dense([[True, False], [True, True]]))"
+    found = attn.attend("causal", x, x, x, probes=(probe,)).aux[probe]
+    np.testing.assert_allclose(found, [1, 1])
+    with pytest.raises(ValueError, match=r"refuses: the probe .* is, or reads, an arr"):
+        attn.attend("causal", x, x, x, probes=(probe,), backend="blockwise")
+    with pytest.raises(ValueError, match="axis T is 2 in `array` but 3 in"):
+        attn.attend("causal", *[jnp.ones((3, 8))] * 3, probes=(probe,))
+
+
+@attn.spec.piece.piece("half")
+class Half(attn.spec.normalizers.Softmax):
+    """A user's normalizer: half of what softmax gives."""
+
+    def close(self, state):
+        return 0.5 * super().close(state)
+
+
+@attn.spec.piece.piece("near")
+class Near(attn.spec.masks.Causal):
+    """A user's mask that allows more than the one it is made from."""
+
+    def allows(self, site):
+        return site.key_pos <= site.query_pos + 200
+
+    def decide(self, query_span, key_span):
+        return attn.Cover.SOME
+
+
+@pytest.mark.parametrize("spec", [attn.Attention(normalizer=Half()), Near()], ids=repr)
+def test_a_piece_made_from_another_is_folded_as_what_it_is(spec):
+    x = jax.random.normal(jax.random.key(0), (300, 8))
+    at = attn.at(positions=jnp.arange(300))
+    tiling = Tiling(strip=0, rows=64, cols=64)
+    expected = attn.attend(spec, x, x, x, at=at, backend="dense").value
+    found = attn.attend(spec, x, x, x, at=at, backend="blockwise", tiling=tiling).value
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [16, 1024])
+def test_missing_segments_are_said_on_every_path(length):
+    x = jnp.ones((1, length, 2, 8))
+    with pytest.raises(ValueError, match="needs `segment` and the query side has"):
+        attn.attend_heads("segments", x, x, x)
+
+
+@pytest.mark.parametrize("shape", [(0, 256, 256), (2, 0, 256), (2, 256, 0)])
+def test_nothing_to_attend_to_gives_zeros(shape):
+    batch, t, s = shape
+    query, key = jnp.ones((batch, t, 2, 8)), jnp.ones((batch, s, 2, 8))
+    assert not attn.attend_heads("everything", query, key, key).value.any()
+    with pytest.raises(ValueError, match="refuses: there is no pair of query and key"):
+        attn.attend_heads("everything", query, key, key, backend="blockwise")
+
+
+@pytest.mark.parametrize("field", ["strip", "area", "strips", "step"])
+def test_a_tiling_is_made_of_whole_numbers(field):
+    with pytest.raises(ValueError, match=f"Tiling: `{field}` must be a whole number"):
+        Tiling(**{field: -1})
+
+
+def test_a_plan_that_cannot_be_strips_asks_no_cover_for_them(monkeypatch):
+    asked = []
+    cover = type(attn.causal).cover
+    monkeypatch.setattr(
+        type(attn.causal), "cover", lambda *x: asked.append(0) or cover(*x)
+    )
+    where = attn.spec.site.resolve(None, 8192, 8192, attn.causal)
+    plan.make(attn.causal, where, None, Tiling(strip=128, step=128))
+    assert len(asked) == 16 * 16

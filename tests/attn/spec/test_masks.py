@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import attn
 from attn import Cover
+from attn.backends.blockwise import operands
 from attn.spec.drawing import table
 from tests.cases import MASKS, Draw, where
 
@@ -129,11 +130,14 @@ def test_a_tile_of_a_mask_is_the_mask_cut(case):
     mask, at = case.piece(draw), where(draw)[0]
     full = table(mask, 7, 11, at)
     resolved = attn.spec.site.resolve(at, 7, 11, mask)
+    layout, floats, others = operands.gather(attn.Attention(mask=mask), resolved, "f")
+    rows, keys = jnp.zeros((7, 1)), jnp.zeros((11, 1))
+    whole = operands.Operands(rows, keys, keys, floats, others, None, None)
 
     def part(row, col):
-        rows, cols = (row, 3), (col, 5)
-        tile = attn.spec.site.tile(resolved, rows, cols)
-        return jnp.broadcast_to(mask.narrow(rows, cols).allows(tile), (3, 5))
+        tile = operands.cut(layout, whole, (row, 3), (col, 5))
+        _, mask, where = layout.unflatten(tile.floats, tile.others)
+        return jnp.broadcast_to(mask.allows(attn.spec.site.whole(where)), (3, 5))
 
     np.testing.assert_array_equal(part(2, 4), full[2:5, 4:9])
     np.testing.assert_array_equal(jax.jit(part)(4, 6), full[4:7, 6:11])
@@ -233,7 +237,11 @@ def test_python_words_are_no_mask_operators():
     [
         (attn.causal, None, "compares positions and T=3 differs from S=5: say where"),
         (~attn.causal | attn.first(1), None, "compares positions and T=3 differs"),
-        (attn.segments, None, "the query side has no segments: give at=attn.at"),
+        (
+            attn.segments,
+            None,
+            r"needs `segment` and the query side has none: give at=attn\.at",
+        ),
         (
             attn.dense(np.ones((3, 4), bool)),
             None,
