@@ -184,6 +184,7 @@ def test_sums_are_no_narrower_than_what_is_summed(compute, accumulate):
 
 def test_sums_may_be_wider_than_what_is_summed():
     assert Precision(compute="bfloat16", accumulate="bfloat16").compute == "bfloat16"
+    x = inputs()
     with jax.enable_x64(True):
         model = layer(precision=Precision(accumulate="float64"))
-        assert model(inputs()).dtype == jnp.float32
+        assert model(x).dtype == jnp.float32
