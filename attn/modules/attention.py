@@ -11,12 +11,12 @@ from jax import Array
 from attn import functional
 from attn.backends.dispatch import Output
 from attn.heads import attend_heads, rotate_heads
+from attn.modules.fields import as_piece
 from attn.modules.layers import Linear, RMSNorm
 from attn.modules.precision import FLOAT32, Precision
 from attn.modules.watch import Watchable
 from attn.spec.attention import Attention, as_attention
 from attn.spec.cost import attention_flops, remembered
-from attn.spec.notation import parse
 from attn.spec.piece import Piece
 from attn.spec.positions import Position
 from attn.spec.site import At
@@ -251,8 +251,8 @@ class MultiHeadAttention(Watchable):
 
 def turning(position: Piece | str) -> Position:
     """The position of a layer, which turns queries and keys or does nothing."""
-    position = parse(position) if isinstance(position, str) else position
-    if not isinstance(position, Position) or position.embeds:
+    position = as_piece("MultiHeadAttention: position", position, Position)
+    if position.embeds:
         raise ValueError(
             f"MultiHeadAttention: position must be rotary(...) or none, got "
             f"{position!r}; what is added to embeddings belongs to the model."

@@ -8,19 +8,23 @@ from jax import Array
 
 from attn import functional
 from attn.modules.attention import AttentionConfig, MultiHeadAttention
+from attn.modules.fields import Kind, as_piece
 from attn.modules.layers import NORMS
 from attn.modules.mlp import MLP
 from attn.modules.precision import FLOAT32, Precision
 from attn.modules.watch import Watchable
-from attn.spec.attention import Attention, as_attention
+from attn.spec.attention import KINDS, Attention
 from attn.spec.masks import MASKS
-from attn.spec.notation import parse
+from attn.spec.piece import Piece
+from attn.spec.positions import Position
 from attn.spec.site import At
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StackConfig:
-    """Sizes and choices that encoders and decoders share; strings are notation.
+    """Sizes and choices that encoders and decoders share.
+
+    A field that is a `Piece | str` takes a piece or its notation.
 
     Attributes:
       vocabulary: V, number of tokens.
@@ -65,11 +69,11 @@ class StackConfig:
     norm: str = "rms"
     norm_bias: bool = False
     bias: bool = False
-    position: str = "rotary"
-    similarity: str = "dot"
-    logits: str = "identity"
-    mask: str = "everything"
-    normalizer: str = "softmax"
+    position: Piece | str = "rotary"
+    similarity: Piece | str = "dot"
+    logits: Piece | str = "identity"
+    mask: Piece | str = "everything"
+    normalizer: Piece | str = "softmax"
     query_key_norm: bool = False
     dropout: float = 0.0
     init_std: float | None = 0.02
@@ -81,19 +85,21 @@ class StackConfig:
 
     def spec(self) -> Attention:
         """The self-attention of every block."""
-        return as_attention(
-            Attention(
-                similarity=parse(self.similarity),
-                logits=parse(self.logits),
-                mask=parse(self.mask),
-                normalizer=parse(self.normalizer),
-            )
-        )
+        slots = ("similarity", "logits", "mask", "normalizer")
+        return Attention(**{slot: self.piece(slot, KINDS[slot]) for slot in slots})
+
+    def piece(self, name: str, kind: type[Kind]) -> Kind:
+        """The piece that a field holds or writes.
+
+        Raises:
+          ValueError: it is of another kind, or no notation.
+        """
+        return as_piece(f"{type(self).__name__}: {name}", getattr(self, name), kind)
 
     def attention(self) -> AttentionConfig:
         """The layer config that every block's self-attention is made of."""
         # A position that is added to embeddings has done its work before the blocks.
-        position = parse(self.position)
+        position = self.piece("position", Position)
         turning = position if position.rotates else "none"
         return self.layer(spec=self.spec(), position=turning)
 

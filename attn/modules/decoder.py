@@ -10,8 +10,11 @@ from attn import functional
 from attn.modules.attention import AttentionConfig, configured
 from attn.modules.block import StackConfig, within_segments
 from attn.modules.encoded import Encoded
+from attn.modules.fields import as_piece
 from attn.modules.stack import Stack
-from attn.spec.attention import as_attention
+from attn.spec.attention import Attention, as_attention
+from attn.spec.piece import Piece
+from attn.spec.positions import POSITIONS
 from attn.spec.site import At
 
 
@@ -29,19 +32,20 @@ class DecoderConfig(StackConfig):
       source_width: width of the encoder's output; None means D.
     """
 
-    mask: str = "causal"
+    mask: Piece | str = "causal"
     tie: bool = True
     softcap: float | None = None
-    cross: str | None = None
-    cross_position: str = "none"
+    cross: Attention | Piece | str | None = None
+    cross_position: Piece | str = "none"
     source_width: int | None = None
 
     def cross_attention(self) -> AttentionConfig | None:
         """The layer config of the attention to an encoder."""
         if self.cross is None:
             return None
+        cross = as_piece("DecoderConfig: cross", as_attention(self.cross), Attention)
         return self.layer(
-            spec=within_segments(as_attention(self.cross)),
+            spec=within_segments(cross),
             position=self.cross_position,
             context_width=self.source_width,
         )
@@ -118,8 +122,9 @@ def check_source(config: DecoderConfig) -> None:
     """Refuses choices of a cross-attention that is not there."""
     if config.cross is not None:
         return
-    for name, inert in (("cross_position", "none"), ("source_width", None)):
-        if (got := getattr(config, name)) != inert:
+    inert = {"cross_position": ("none", POSITIONS["none"]), "source_width": (None,)}
+    for name, values in inert.items():
+        if (got := getattr(config, name)) not in values:
             raise ValueError(
                 f"Decoder: {name}={got!r} means nothing without cross-attention; "
                 "say cross='everything' or leave it out."

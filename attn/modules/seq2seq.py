@@ -11,6 +11,7 @@ from attn.modules.block import split
 from attn.modules.decoder import Decoder, DecoderConfig
 from attn.modules.encoded import Encoded
 from attn.modules.encoder import Encoder, EncoderConfig
+from attn.modules.fields import static
 from attn.spec.site import At
 
 
@@ -39,7 +40,7 @@ class Seq2SeqConfig:
                 f"Seq2Seq: decoder.source_width must be the encoder's width {width}, "
                 f"got {self.decoder.source_width}; leave it out."
             )
-        cross = self.decoder.cross or "everything"
+        cross = "everything" if self.decoder.cross is None else self.decoder.cross
         return dataclasses.replace(self.decoder, cross=cross, source_width=width)
 
 
@@ -62,9 +63,11 @@ class Seq2Seq(nnx.Module):
     def __init__(
         self, config: Seq2SeqConfig | None = None, *, rngs: nnx.Rngs, **options: Any
     ):
-        self.config = configured(Seq2SeqConfig, config, options)
-        self.encoder = Encoder(self.config.encoder, rngs=rngs)
-        self.decoder = Decoder(self.config.reading(), rngs=rngs)
+        config = configured(Seq2SeqConfig, config, options)
+        halves = static(config.encoder), static(config.decoder)
+        self.config = Seq2SeqConfig(encoder=halves[0], decoder=halves[1])
+        self.encoder = Encoder(config.encoder, rngs=rngs)
+        self.decoder = Decoder(config.reading(), rngs=rngs)
 
     def encode(
         self, source: Array, *, at: At | None = None, rng: Array | None = None

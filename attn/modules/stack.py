@@ -11,8 +11,9 @@ from attn.modules import layering
 from attn.modules.attention import Learned
 from attn.modules.block import Block, StackConfig, split
 from attn.modules.encoded import Encoded, across
+from attn.modules.fields import static
 from attn.modules.layers import NORMS, Embedding
-from attn.spec.notation import parse
+from attn.spec.positions import Position
 from attn.spec.site import At
 
 
@@ -33,20 +34,19 @@ class Stack(nnx.Module):
                 f"{type(self).__name__}: norm must be one of {', '.join(NORMS)}, "
                 f"got {config.norm!r}."
             )
-        self.config = config
+        self.config = static(config)
         self.embedding = self.make_table(rngs)
         self.position = Learned(
-            parse(config.position).sized(config.context, config.width),
+            config.piece("position", Position).sized(config.context, config.width),
             heads=config.heads,
             dtype=config.precision.parameters,
             rngs=rngs,
         )
-        self.blocks = self.make_blocks(rngs)
+        self.blocks = self.make_blocks(config, rngs)
         self.norm = config.make_norm()
 
-    def make_blocks(self, rngs: nnx.Rngs) -> nnx.List | Block:
+    def make_blocks(self, config: StackConfig, rngs: nnx.Rngs) -> nnx.List | Block:
         """The blocks, or with `scan` one whose arrays have a first axis of layers."""
-        config = self.config
         if config.scan:
             return layering.draw(partial(Block, config), config.layers, rngs)
         return nnx.List([Block(config, rngs=rngs) for _ in range(config.layers)])
