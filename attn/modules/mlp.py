@@ -9,7 +9,7 @@ from attn.modules.precision import FLOAT32, Precision
 
 
 class MLP(nnx.Module):
-    """Widen, bend, narrow: down(activation(up(x))), or gated with a third map.
+    """Widen, activate, narrow: down(activation(up(x))), or gated with a third map.
 
     Args:
       width: D, of input and output.
@@ -52,8 +52,8 @@ class MLP(nnx.Module):
         """Maps [..., D] to [..., D]."""
         if self.gate is None:
             return self.down(functional.ACTIVATIONS[self.activation](self.up(x)))
-        bend = functional.GATES[self.activation]
-        return self.down(functional.gated(self.gate(x), self.up(x), bend))
+        activation = functional.GATES[self.activation]
+        return self.down(functional.gated(self.gate(x), self.up(x), activation))
 
     def flops(self, rows: int) -> int:
         """FLOPs of so many rows."""
