@@ -164,10 +164,6 @@ def _chosen(spec, shapes, probes, backend, platform) -> str:
     return backend
 
 
-# What a checkpoint around a lifted call should keep: enough to need no product twice.
-keep = jax.checkpoint_policies.save_only_these_names("attention.fold")
-
-
 def steps(name: str, shapes: Shapes, platform: str | None = None) -> Steps | None:
     """What a lifted call computes side by side; None is all of it. See the planner."""
     if name != "blockwise":

@@ -8,12 +8,16 @@ import jax
 import jax.numpy as jnp
 
 from attn.backends import cuts
-from attn.backends.dispatch import keep
 from attn.backends.walk import Walk
+
+# What a checkpoint around a call keeps: enough to need no product twice.
+KEPT = jax.checkpoint_policies.save_only_these_names("attention.fold")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Place:
+    """Where the levels' axes lie in an output: a leaf, which a list is not."""
+
     dims: list
 
 
@@ -40,8 +44,7 @@ class Pulls:
 
     def save(self, pieces: list) -> tuple:
         """One call, and what its derivative needs beside the pieces."""
-        # Kept between the passes: only what backends name.
-        call = jax.checkpoint(self._one(pieces), policy=keep, prevent_cse=False)
+        call = jax.checkpoint(self._one(pieces), policy=KEPT, prevent_cse=False)
         outputs, pull = jax.vjp(call, self._only(pieces))
         kept, self.structure = jax.tree.flatten(pull)
         known = [*pieces, *jax.tree.leaves(outputs)]

@@ -88,6 +88,7 @@ class Then(Logits):
 
 
 def learned_scalar(value: Any, field: str, num_heads: int, start: float) -> dict:
+    """The parameter of a field that says "learned": a number a head; else none."""
     if not isinstance(value, str) or value != LEARNED:
         return {}
     init = jax.nn.initializers.constant(start)

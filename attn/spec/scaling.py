@@ -11,6 +11,11 @@ from attn.spec.piece import Piece, piece
 
 
 def check_above(name: str, field: str, value: Any, least: float) -> None:
+    """Checks a static number; arrays pass.
+
+    Raises:
+      ValueError: It is no finite number above `least`.
+    """
     if is_array(value) or is_varying(value):
         return
     good = isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -113,9 +113,9 @@ def _linear(layout, shape, prepare, inputs, rest, primal, moved) -> Closed:
     leaves, structure = jax.tree.flatten(moved, is_leaf=_is_zero)
     active = [not _is_zero(leaf) for leaf in leaves]
     wanted = jax.tree.unflatten(structure, active)
-    bend = any(wanted.similarity)
+    moves = any(wanted.similarity)
     wanted = pull.Active(
-        wanted.query or bend, wanted.key or bend, wanted.value, wanted.floats
+        wanted.query or moves, wanted.key or moves, wanted.value, wanted.floats
     )
 
     def push(some):
