@@ -1,6 +1,6 @@
 """What changed between two records, or between two optimized programs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,10 @@ from experiments.bench.table import milliseconds, size
 from experiments.errors import UserError
 
 SIGN = "HloModule"  # how an HLO text begins
+STAGES = ("trace_seconds", "lower_seconds", "compile_seconds")
+APART = 1.25  # times that a stage, which is measured once, must change to be told
+MOMENT = 0.02  # seconds by which it must, too
+PEAK = 0.05  # of a process's peak: less comes and goes with the allocator
 
 
 def diff(one: Path, two: Path) -> list[str]:
@@ -45,7 +49,18 @@ def programs(one: str, two: str) -> list[str]:
 
 
 def records(one: Record, two: Record) -> list[str]:
-    """Cases that both have: times, bytes, operations, backends; then what one lacks."""
+    """Cases that both have: times, bytes, operations, backends; then what one lacks.
+
+    Raises:
+      UserError: they have no case in common.
+    """
+    labels = [[case.label for case in each.cases] for each in (one, two)]
+    if not {*labels[0]} & {*labels[1]}:
+        named = [f"{len(each)}, {each[0]}" if each else "none" for each in labels]
+        raise UserError(
+            f"attn bench diff: the two records share no case; the first has {named[0]};"
+            f" the second {named[1]}. Measure the same cases twice."
+        )
     lines = []
     for name in sorted(one.about["versions"].keys() | two.about["versions"].keys()):
         old, new = (each.about["versions"].get(name) for each in (one, two))
@@ -88,23 +103,47 @@ def _row(old: Row, new: Row) -> Iterator[str]:
     )
     if old.ratio and new.ratio:
         yield f"{new.name}: ratio {old.ratio.value:.2f} -> {new.ratio.value:.2f}"
-    before, after = (each.facts.get("program") or {} for each in (old, new))
-    yield from (f"{new.name}: {line}" for line in _program(before, after))
+    yield from (f"{new.name}: {line}" for line in _facts(old.facts, new.facts))
 
 
 def _state(row: Row) -> str:
     return milliseconds(row.time.median) if row.time else f"not run ({row.refused})"
 
 
+def _facts(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
+    """The process's peak, and its program."""
+    was, now = (each.get("peak_bytes") for each in (old, new))
+    if was and now and abs(now - was) > PEAK * was:
+        yield f"peak of the process {size(was)} -> {size(now)}"
+    before, after = (each.get("program") or {} for each in (old, new))
+    yield from _program(before, after)
+
+
 def _program(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
-    """Bytes, operations, backends."""
+    """Stages, bytes, operations, backends."""
+    for key in STAGES:
+        was, now = (each.get(key, 0.0) for each in (old, new))
+        if abs(now - was) > MOMENT and max(was, now) > APART * min(was, now):
+            name = key.removesuffix("_seconds")
+            yield f"{name} {milliseconds(was)} -> {milliseconds(now)}"
     for key in ("argument_bytes", "output_bytes", "temporary_bytes"):
         if old.get(key) != new.get(key):
             was, now = (size(each.get(key, 0)) for each in (old, new))
             yield f"{key.replace('_', ' ')} {was} -> {now}"
     yield from _counts(old.get("operations", {}), new.get("operations", {}))
-    if old.get("backends") != new.get("backends"):
-        yield "another backend, or other reasons"
+    yield from _backends(old.get("backends", []), new.get("backends", []))
+
+
+def _backends(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+    """Lines of the tables of `attn.explain` that only one of the two has."""
+    lines = [
+        [" ".join(line.split()) for table in each for line in table.splitlines()]
+        for each in (old, new)
+    ]
+    gone = [line for line in dict.fromkeys(lines[0]) if line not in lines[1]]
+    come = [line for line in dict.fromkeys(lines[1]) if line not in lines[0]]
+    yield from (f"backend, before: {line}" for line in gone)
+    yield from (f"backend, now: {line}" for line in come)
 
 
 def _counts(old: dict[str, int], new: dict[str, int]) -> Iterator[str]:

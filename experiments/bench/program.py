@@ -29,7 +29,8 @@ class Program:
       argument_bytes, output_bytes, temporary_bytes, alias_bytes: as XLA plans them;
         aliased outputs overwrite donated arguments.
       flops: as we declare them, or None.
-      xla_flops: as XLA counts them: a loop's body once, a library call's not at all.
+      xla_flops: as XLA counts them: a loop's body once, a library call's not at all;
+        None where it cannot.
       operations: of the optimized program, see `experiments.bench.hlo.counted`.
       calls: targets of custom calls.
       backends: of the attention inside: the table of `attn.explain` for each call.
@@ -64,6 +65,7 @@ def dissect(
     function: Any,
     args: tuple,
     *,
+    kwargs: dict[str, Any] | None = None,
     flops: float | None = None,
     reads_all: bool = True,
 ) -> tuple[Program, str]:
@@ -73,7 +75,7 @@ def dissect(
 
     Args:
       function: jitted.
-      args: of the call.
+      args, kwargs: of the call.
       flops: what the mathematics costs, for comparison with XLA's count.
       reads_all: whether an argument that is not read is worth a note.
 
@@ -82,7 +84,7 @@ def dissect(
     """
     with Compilations() as seen, observed() as choices:
         times = [time.perf_counter()]
-        traced = function.trace(*args)
+        traced = function.trace(*args, **(kwargs or {}))
         times.append(time.perf_counter())
         lowered = traced.lower()
         times.append(time.perf_counter())
@@ -90,7 +92,8 @@ def dissect(
         times.append(time.perf_counter())
     text = compiled.as_text() or ""
     memory = compiled.memory_analysis()
-    counted = (compiled.cost_analysis() or {}).get("flops")
+    counted = _known((compiled.cost_analysis() or {}).get("flops"))
+    given = len(jax.tree.leaves(traced.args_info)) if reads_all else 0
     operations = hlo.counted(text)
     trace, lower, build = (b - a for a, b in itertools.pairwise(times))
     program = Program(
@@ -108,25 +111,37 @@ def dissect(
         explained(choices),
         seen.hits,
         seen.misses,
-        notes(text, args if reads_all else (), operations, flops, counted),
+        notes(text, given, operations, flops, counted),
     )
     return program, text
 
 
+def _known(count: float | None) -> float | None:
+    """XLA says -1 where it cannot count, as in a callback."""
+    return None if count is None or count < 0 else count
+
+
 def notes(
     text: str,
-    args: tuple,
+    given: int,
     operations: dict[str, int],
     flops: float | None,
     counted: float | None,
 ) -> list[str]:
-    """What makes a timing of a program worthless, in words."""
+    """What makes a timing of a program worthless, in words.
+
+    Args:
+      text: the optimized program.
+      given: how many arrays the call has; static arguments are none.
+      operations: counted in the text.
+      flops: declared.
+      counted: by XLA.
+    """
     said = []
-    given = len(jax.tree.leaves(args))
-    if (read := hlo.parameters(text)) < given:
+    unread = max(0, given - hlo.parameters(text))
+    if unread:
         said.append(
-            f"{given - read} of {given} argument arrays are not read: their work was"
-            " removed"
+            f"{unread} of {given} argument arrays are not read: their work was removed"
         )
     if operations["constants"] > LARGE:
         said.append(
@@ -135,11 +150,22 @@ def notes(
         )
     whole = not operations["loops"] and not operations["custom calls"]
     if flops and counted is not None and whole and counted < MISSING * flops:
-        said.append(
+        said.append(_missing(flops, counted, removed=unread > 0))
+    return said
+
+
+def _missing(flops: float, counted: float, *, removed: bool) -> str:
+    """That XLA counts fewer than were declared; why, only where that is known."""
+    if removed:
+        return (
             f"XLA counts {counted:.3g} FLOPs of the {flops:.3g} declared: work whose"
             " result nobody reads was removed"
         )
-    return said
+    times = f"{flops / counted:.3g} times" if counted else "not"
+    return (
+        f"the {flops:.3g} FLOPs declared are {times} the {counted:.3g} that XLA counts:"
+        " the declaration is wrong, or work whose result nobody reads was removed"
+    )
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from experiments.bench import study
 study(f, *args)                      # prints a table; the fields are plain values
+study(f, *args, kwargs={"rate": 0.1})          # arguments that f takes by name
 """
 
 from collections.abc import Callable, Sequence
@@ -10,12 +11,12 @@ from typing import Any
 
 import jax
 
-from experiments.bench import fresh
+from experiments.bench import fresh, record
+from experiments.bench.contender import cores
 from experiments.bench.program import Program, dissect
 from experiments.bench.statistics import Summary, summary
 from experiments.bench.table import milliseconds, size
 from experiments.bench.worker import samples
-from experiments.manifest import versions
 from experiments.recompiles import Compilations
 
 ROUNDS, BURST = 5, 0.2  # seconds
@@ -33,7 +34,9 @@ class Study:
       time: of the calls after it; None if it was not run.
       peak_bytes: of a fresh process, over what its arguments take; None if not asked.
       recompiles: for each call of `others` that compiled again, why.
-      versions: of the packages.
+      about: date, versions, machine, as in a record of `attn bench`.
+      rules: rounds, seconds of a burst, threads.
+      load: average load of the machine before and after.
     """
 
     name: str
@@ -43,7 +46,9 @@ class Study:
     time: Summary
     peak_bytes: int | None
     recompiles: tuple[str, ...]
-    versions: dict[str, str | None]
+    about: dict[str, Any]
+    rules: dict[str, Any]
+    load: tuple[float, float]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -76,6 +81,7 @@ class Study:
         return "\n".join(lines)
 
 
+UNKNOWN = "XLA's count is unknown"
 COUNTED = ("dots", "fusions", "copies", "transposes", "loops", "custom calls")
 
 
@@ -97,14 +103,15 @@ def _flops(study: Study) -> str:
     if program.flops is not None:
         rate = program.flops / study.time.median / 1e9
         said.append(f"{program.flops:.3g} declared ({rate:.1f} GFLOP/s)")
-    if program.xla_flops is not None:
-        said.append(f"{program.xla_flops:.3g} by XLA's count")
-    return ", ".join(said) or "nobody says"
+    known = program.xla_flops is not None
+    said.append(f"{program.xla_flops:.3g} by XLA's count" if known else UNKNOWN)
+    return ", ".join(said)
 
 
 def study(
     function: Callable,
     *args: Any,
+    kwargs: dict[str, Any] | None = None,
     flops: float | None = None,
     others: Sequence[tuple] = (),
     peak: bool = False,
@@ -119,6 +126,7 @@ def study(
     Args:
       function: pure; it is jitted unless it is already.
       *args: of the call; where it donates any, each call gets copies, made untimed.
+      kwargs: arguments by name, the same in every call.
       flops: what its mathematics costs; XLA's own count stands beside it.
       others: more argument tuples; each that compiles again is noted with its cause,
         and what they donate is used up.
@@ -128,36 +136,54 @@ def study(
 
     Returns:
       A `Study`; it prints as a table, and `to_json` gives plain values.
+
+    Raises:
+      ValueError: fewer than one round.
     """
+    if rounds < 1:
+        raise ValueError(f"study: expected rounds of at least 1, got {rounds}.")
     jitted = function if hasattr(function, "trace") else jax.jit(function)
     jax.clear_caches()
-    program, _ = dissect(jitted, args, flops=flops)
+    before, named = record.load_average(), kwargs or {}
+    program, _ = dissect(jitted, args, kwargs=named, flops=flops)
     name = getattr(function, "__name__", type(function).__name__)
     with Compilations() as seen:
-        watched, given = seen.watch(jitted, name, args), _giver(jitted, args)
+        watched, given = seen.watch(jitted, name), _giver(jitted, args, named)
         (first,) = samples(_waiting(watched), 0.0, 1, prepare=given)
         times = _rounds(_waiting(jitted), given, rounds, burst)
         for each in others:
-            watched(*each)
+            watched(*each, **named)
     return Study(
         name=name,
         platform=jax.default_backend(),
         program=program,
         first_seconds=first,
         time=summary(times),
-        peak_bytes=fresh.peak(jitted, args) if peak else None,
+        peak_bytes=_peak(jitted, args, named) if peak else None,
         recompiles=tuple(map(str, seen.again)),
-        versions=versions(),
+        about=_about(),
+        rules={"rounds": rounds, "burst": burst, "threads": cores()},
+        load=(before, record.load_average()),
     )
 
 
-def _giver(jitted: Any, args: tuple) -> Callable[[], tuple]:
+def _about() -> dict[str, Any]:
+    """What a bench's record says, without the command: a notebook has none."""
+    return {name: x for name, x in record.about().items() if name != "command"}
+
+
+def _peak(jitted: Any, args: tuple, kwargs: dict[str, Any]) -> int:
+    return fresh.peak(lambda args, kwargs: jitted(*args, **kwargs), (args, kwargs))
+
+
+def _giver(jitted: Any, args: tuple, kwargs: dict[str, Any]) -> Callable[[], tuple]:
     """Arguments for each call: copies where the function takes any for good."""
-    if not any(each.donated for each in jax.tree.leaves(jitted.trace(*args).args_info)):
-        return lambda: args
+    told = jax.tree.leaves(jitted.trace(*args, **kwargs).args_info)
+    if not any(each.donated for each in told):
+        return lambda: (args, kwargs)
 
     def copied() -> tuple:
-        return jax.block_until_ready(jax.tree.map(_copy, args))
+        return jax.block_until_ready(jax.tree.map(_copy, (args, kwargs)))
 
     return copied
 
@@ -167,7 +193,7 @@ def _copy(leaf: Any) -> Any:
 
 
 def _waiting(function: Callable) -> Callable:
-    return lambda *args: jax.block_until_ready(function(*args))
+    return lambda args, kwargs: jax.block_until_ready(function(*args, **kwargs))
 
 
 def _rounds(

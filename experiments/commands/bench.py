@@ -213,7 +213,7 @@ def _diff(words: list[str], as_json: bool) -> int:
     if len(words) != 2:
         raise UserError(
             "attn bench diff: expected two records or two HLO texts, got"
-            f" {len(words)} names."
+            f" {', '.join(words)[:200] or 'nothing'}."
         )
     lines = diff(Path(words[0]), Path(words[1]))
     print(json.dumps(lines) if as_json else "\n".join(lines))

@@ -4,6 +4,7 @@ import json
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 import attn
 from attn.backends import dispatch
@@ -20,6 +21,27 @@ def test_work_that_nobody_reads_is_noticed():
     said = " ".join(program.notes)
     assert "1 of 2 argument arrays are not read" in said
     assert "of the 2.62e+05 declared: work whose result nobody reads" in said
+
+
+def test_a_static_argument_is_no_array_that_nobody_reads():
+    power = jax.jit(lambda x, n: x**n, static_argnums=1)
+    assert dissect(power, (x, 3))[0].notes == []
+
+
+def test_a_declaration_that_is_wrong_is_no_proof_of_removed_work():
+    program, _ = dissect(jax.jit(jnp.matmul), (x, y), flops=1e7)
+    (note,) = program.notes
+    assert "1e+07 FLOPs declared are 38.1 times the 2.62e+05 that XLA counts" in note
+    assert "the declaration is wrong, or" in note
+
+
+def test_a_count_that_xla_does_not_know_is_unknown():
+    def call(x):
+        return jax.pure_callback(lambda x: x, x, x)
+
+    found = study(call, x, rounds=1, burst=0.01)
+    assert found.program.xla_flops is None
+    assert "XLA's count is unknown" in repr(found)
 
 
 def test_arrays_that_are_closed_over_are_noticed():
@@ -94,6 +116,26 @@ def test_a_study_of_a_users_function():
     assert "attended on cpu" in shown
     assert "runs, 2 heads at a time" in shown
     assert json.loads(json.dumps(found.to_json()))["program"]["operations"]["dots"] > 0
+
+
+def test_a_study_takes_arguments_by_name_and_says_where_it_ran():
+    scaled = jax.jit(lambda x, *, scale, n: n * scale * x, static_argnames="n")
+    found = study(
+        scaled, x, kwargs={"scale": y.T, "n": 2}, others=[(x,)], rounds=2, burst=0.01
+    )
+    assert found.recompiles == ()
+    assert found.program.notes == []
+    assert found.program.argument_bytes == 2 * x.nbytes
+    said = json.loads(json.dumps(found.to_json()))
+    assert {"date", "processor", "cores", "system", "versions"} <= {*said["about"]}
+    assert said["rules"]["rounds"] == 2
+    assert said["rules"]["threads"] >= 1
+    assert len(said["load"]) == 2
+
+
+def test_no_round_is_refused():
+    with pytest.raises(ValueError, match="study: expected rounds of at least 1, got 0"):
+        study(jnp.sin, x, rounds=0)
 
 
 def attending(spec="causal", shape=(1, 256, 2, 8), **options):

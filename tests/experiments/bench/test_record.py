@@ -1,5 +1,7 @@
 """A record comes back from its file; two are compared; its page asks nobody."""
 
+import copy
+import dataclasses
 import re
 
 import pytest
@@ -150,6 +152,30 @@ def test_a_difference_says_time_ratio_and_operations(made, tmp_path):
     assert "jax.nn: ratio 3.42 -> 2.69" in said
     assert "causal 4x1024x8x64 fwd: only in the first" in said
     assert "ours: 512.0 us -> 512.0 us, 1.00 x, level" in said
+
+
+def test_a_difference_says_compile_time_peak_and_which_backend(made):
+    one, two = made.cases[0], copy.deepcopy(made.cases[0])
+    for case, took, peak in ((one, 1.0, 10e6), (two, 2.5, 20e6)):
+        facts = case.rows[0].facts
+        facts["peak_bytes"] = peak
+        facts["program"] = facts["program"] | {"compile_seconds": took}
+    program = two.rows[0].facts["program"]
+    program["backends"] = [
+        "causal\n  dense  could run\n  fused  runs, 1 head at a time"
+    ]
+    both = [dataclasses.replace(made, cases=[each]) for each in (one, two)]
+    said = "\n".join(diff.records(*both))
+    assert re.search(r"ours: compile 1(000.00 ms|.00 s) -> 2(500.00 ms|.50 s)", said)
+    assert "ours: peak of the process 10.0 MB -> 20.0 MB" in said
+    assert "ours: backend, before: dense runs, 2 heads at a time" in said
+    assert "ours: backend, now: fused runs, 1 head at a time" in said
+
+
+def test_records_that_share_no_case_are_refused(made):
+    other = dataclasses.replace(made, cases=[measured(2048)])
+    with pytest.raises(UserError, match="the two records share no case; the first has"):
+        diff.records(made, other)
 
 
 def test_two_programs_differ_in_their_operations(tmp_path):
