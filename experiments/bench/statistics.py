@@ -71,7 +71,15 @@ def ratio(
       ours: seconds of the calls of each round.
       theirs: likewise.
       level: how far from 1 a ratio must be to be called a difference.
+
+    Raises:
+      ValueError: they did not take part in the same rounds, or in none.
     """
+    if not 0 < len(ours) == len(theirs):
+        raise ValueError(
+            f"ratio: expected the same rounds of both, got {len(ours)} of ours and"
+            f" {len(theirs)} of theirs; compare those that ran."
+        )
     a = np.array([np.median(each) for each in ours])
     b = np.array([np.median(each) for each in theirs])
     drawn = np.random.default_rng(0).integers(0, len(a), (RESAMPLES, len(a)))

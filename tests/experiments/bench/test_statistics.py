@@ -51,3 +51,10 @@ def test_medians_of_rounds_and_their_spread():
 def test_a_ratio_is_the_rivals_time_over_ours():
     found = ratio([[2.0]] * 5, [[3.0]] * 5)
     assert (found.value, found.low, found.high) == (1.5, 1.5, 1.5)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(0, 0), (2, 1), (3, 0)])
+def test_a_ratio_needs_the_same_rounds_of_both(ours, theirs):
+    said = f"got {ours} of ours and {theirs} of theirs; compare those that ran"
+    with pytest.raises(ValueError, match=said):
+        ratio([[2.0]] * ours, [[3.0]] * theirs)
