@@ -4,11 +4,13 @@ import re
 from dataclasses import dataclass, replace
 
 from experiments.bench.cases import SUITES, Case, Goal, of_suite
+from experiments.bench.fit import per_token, unfit
 from experiments.bench.rivals import CONTENDERS
 from experiments.bench.work import AttentionWork, LayerWork
 from experiments.config import did_you_mean
 from experiments.errors import UserError
 
+DOCUMENTS = 8  # of a spec that asks for some, as in the table's own case
 BACKENDS = ("auto", "dense", "blockwise", "fused", "pallas")
 FORM = re.compile(r"[1-9][0-9]{0,7}(x[1-9][0-9]{0,7}){3}")
 
@@ -120,23 +122,12 @@ def wished(case: Case, names: list[str]) -> tuple[Goal, ...]:
     return tuple(known.get(name, Goal(name)) for name in names)
 
 
-def checked(spec: str) -> str:
-    """The notation, if it can be read.
-
-    Raises:
-      ValueError: it cannot; the message says what was meant.
-    """
-    from attn.spec.attention import as_attention  # late: `attn bench list` needs no JAX
-
-    as_attention(spec)
-    return spec
-
-
 def own(asked: Asked) -> list[Case]:
     """Forward, and forward + backward, of a spec and a shape.
 
     Raises:
-      UserError: the suite has neither, or the shape cannot be read.
+      UserError: the suite has neither, the shape cannot be read, or the spec needs data
+        that no case has.
     """
     if asked.suite not in ("attention", "layer"):
         raise UserError(
@@ -154,13 +145,16 @@ def own(asked: Asked) -> list[Case]:
             "attn bench: --shape expected 4 whole numbers such as 1x1024x8x64, got"
             f" {shape[:60]!a}."
         )
-    spec = checked(asked.spec or "causal")
+    spec = asked.spec or "causal"
+    documents = DOCUMENTS if "segment" in per_token(spec) else 0
     batch, length, heads, width = map(int, shape.split("x"))
     if asked.suite == "layer":
         work = LayerWork(batch, length, heads, heads * width, spec=spec)
         rivals = [name for name in CONTENDERS["layer"] if name != "ours"]
     else:
-        work = AttentionWork(spec, batch, length, heads, width)
+        work = AttentionWork(spec, batch, length, heads, width, documents=documents)
         rivals = ["jax.nn", "torch"]
+    if reason := unfit(work):
+        raise UserError(f"attn bench --spec {spec[:60]!r}: {reason}.")
     goals = tuple(map(Goal, rivals))
     return [Case(replace(work, backward=back), goals) for back in (False, True)]

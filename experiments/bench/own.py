@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from experiments.bench.cases import Case, Goal
+from experiments.bench.fit import unfit
 from experiments.bench.race import Rules
 from experiments.bench.rivals import CONTENDERS
-from experiments.bench.work import KINDS
+from experiments.bench.work import KINDS, Work
 from experiments.config import ConfigError, did_you_mean
 from experiments.config.errors import show
 from experiments.config.origin import Origin, Origins
@@ -120,7 +121,18 @@ class Study:
         here = place if "rivals" in said else ()
         rivals = said.get("rivals", self.data.get("rivals", []))
         self.check_rivals(rivals, suite, (*here, "rivals"))
-        return Case(kind(**values), tuple(map(Goal, rivals)), brief=True)
+        work = kind(**values)
+        self.check_spec(work, (*place, "spec") if "spec" in said else place)
+        return Case(work, tuple(map(Goal, rivals)), brief=True)
+
+    def check_spec(self, work: Work, place: Place) -> None:
+        """Refuses notation that cannot be read, and what the case has no data for."""
+        try:
+            reason = unfit(work)
+        except ValueError as error:
+            reason = str(error).rstrip(".")
+        if reason:
+            raise self.fault(place, f"{reason}.")
 
     def check_rivals(self, rivals: Any, suite: str, place: Place) -> None:
         """Refuses what is no list of names of the suite's rivals."""

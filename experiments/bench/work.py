@@ -69,6 +69,7 @@ class AttentionWork(Work):
         """A line for tables."""
         shape = f"{self.batch}x{self.length}x{self.heads}x{self.width}"
         said = [self.spec, shape, "fwd+bwd" if self.backward else "fwd"]
+        said += [f"{self.documents} documents"] if self.documents else []
         said += [self.dtype] if self.dtype != "float32" else []
         said += [self.backend] if self.backend != "auto" else []
         return " ".join(said)

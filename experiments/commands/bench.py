@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from experiments.commands import exits
 from experiments.commands.options import AsJson
 from experiments.errors import UserError
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path("bench")
 OF_STUDIES = ("--rounds", "--burst", "--out", "--profile", "--force", "--json")
+NOTHING = "Stopped; nothing was measured to its end, nothing was written."
 SELDOM = 10.0  # seconds between lines where there is no terminal
 
 Words = Annotated[
@@ -77,6 +81,13 @@ def bench(
     Writes a record and a page after every case, so that Ctrl-C loses nothing measured.
     The exit code is 1 if the run is not valid: ours could not run, or ours against
     itself was not level.
+
+    \b
+    A study of your own is a file; a case has the fields of `attn bench list --json`:
+      suite: attention
+      rivals: ["jax.nn", torch]
+      cases:
+        - {spec: "causal & window(back=127)", length: 2048, batch: 1}
     """
     given = _given(context)
     if words[0] in ("list", "diff"):
@@ -149,16 +160,24 @@ def _run(
     options: dict[str, Any],
     as_json: bool,
 ) -> int:
-    from dataclasses import replace  # late, like the two below, for start-up time
+    from dataclasses import replace  # late, like the three below, for start-up time
 
     from experiments.bench import suite as runs
     from experiments.bench import table
+    from experiments.bench.fit import check_here
 
     rules = replace(rules, **options)
     record, screen = runs.new(suite, rules), Screen(quiet=as_json)
-    screen.begin(len(cases), runs.estimate(cases, rules))
     try:
+        check_here(cases, runs.platform(), force=rules.force)
+        screen.begin(len(cases), runs.estimate(cases, rules))
         runs.run(cases, rules, record, path, tell=screen.tell, done=screen.done)
+    except KeyboardInterrupt:
+        if record.cases:
+            raise
+        screen.end()
+        print(NOTHING, file=sys.stderr)
+        return exits.INTERRUPTED
     finally:
         screen.end()
         if record.cases and not as_json:
@@ -180,8 +199,10 @@ def _list(words: list[str], as_json: bool) -> int:
         print(json.dumps({name: _as_json(cases) for name, cases in chosen.items()}))
         return 0
     for suite, cases in chosen.items():
-        print("\n".join(_lines(suite, cases, whole=bool(words))))
-    print("Cases with * are measured without --all; numbers are goals for the ratio.")
+        for line in _lines(suite, cases, whole=bool(words)):
+            print(_narrow(line))
+    last = "Cases with * are measured without --all; numbers are goals for the ratio."
+    print(_narrow(last))
     return 0
 
 
@@ -199,6 +220,17 @@ def _lines(suite: str, cases: "Sequence[Case]", *, whole: bool) -> Iterator[str]
         yield f"  {'*' if case.brief else ' '} {case.work.label}  [{goals}]"
     if len(shown) < len(cases):
         yield f"    ... {len(cases)} cases, for a {cases[0].platform}"
+
+
+def _narrow(line: str) -> str:
+    """A line in the width of the terminal; whole where nobody knows it, for `grep`."""
+    width = shutil.get_terminal_size((0, 0)).columns
+    if not width:
+        return line
+    parts = textwrap.wrap(
+        line, max(width, 20), subsequent_indent=6 * " ", break_on_hyphens=False
+    )
+    return "\n".join(parts)
 
 
 def _as_json(cases: "Sequence[Case]") -> list[dict[str, Any]]:

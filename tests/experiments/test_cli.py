@@ -205,6 +205,30 @@ def test_an_option_on_the_line_is_stronger_than_a_study(attn, folder, monkeypatc
     assert (seen[0].rounds, seen[0].burst) == (3, 2.0)
 
 
+def test_the_list_of_cases_fits_a_narrow_terminal(attn, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    _, out, _ = attn("bench", "list")
+    assert max(map(len, out.splitlines())) <= 60
+    assert "    causal 4x256x8x64 fwd  [jax.nn, torch 0.85, flex]" in out
+
+
+def test_bench_says_that_nothing_was_written_when_it_is_stopped_early(
+    attn, monkeypatch
+):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("experiments.bench.suite.run", stopped)
+    code, _, err = attn("bench", "compile")
+    assert code == exits.INTERRUPTED
+    assert err == "Stopped; nothing was measured to its end, nothing was written.\n"
+
+
+def test_the_help_shows_a_study_of_ones_own(attn):
+    _, out, _ = attn("bench", "--help")
+    assert 'rivals: ["jax.nn", torch]' in out
+
+
 @pytest.mark.parametrize(
     "words", [[verb] for verb in cli.VERBS] + [["config", "show"], ["config", "check"]]
 )

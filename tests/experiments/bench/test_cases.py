@@ -11,6 +11,7 @@ import pytest
 from experiments.bench.asked import Asked, chosen
 from experiments.bench.cases import SUITES, of_suite
 from experiments.bench.contender import Refused
+from experiments.bench.fit import check_here
 from experiments.bench.own import read_study
 from experiments.bench.race import Rules, distance
 from experiments.bench.rivals import CONTENDERS, flax_mha, layer, ours
@@ -98,6 +99,11 @@ class TestAsked:
         assert two.work.backward
         assert [goal.rival for goal in one.goals] == ["torch", "flex"]
 
+    def test_a_case_that_asks_for_documents_has_some_and_says_how_many(self):
+        one, _ = chosen(Asked("attention", spec="causal & segments", shape="1x64x1x16"))
+        assert one.work.documents == 8
+        assert one.work.label == "causal & segments 1x64x1x16 fwd 8 documents"
+
     def test_a_layer_of_ones_own_has_the_spec(self):
         one, _ = chosen(Asked("layer", spec="everything", shape="1x5x2x3"))
         assert one.work == LayerWork(1, 5, 2, 6, False, spec="everything")
@@ -123,6 +129,10 @@ class TestAsked:
                 Asked("attention", spec="causal", everything=True),
                 "--all is of the cases of a suite; leave it out with --spec",
             ),
+            (
+                Asked("layer", spec="causal & segments"),
+                "it needs segment for each token, which a case of layer has not",
+            ),
             (Asked("attention", only="zzz"), "no case of attention contains 'zzz'"),
         ],
     )
@@ -131,6 +141,22 @@ class TestAsked:
             chosen(asked)
         assert message in str(error.value)
         assert "\n" not in str(error.value)
+
+
+class TestHere:
+    def test_cases_of_another_platform_are_refused_at_once_unless_forced(self):
+        cases = chosen(Asked("flash_grid"))
+        with pytest.raises(UserError, match="is for a gpu, and this is a cpu; measure"):
+            check_here(cases, "cpu", force=False)
+        check_here(cases, "cpu", force=True)
+        check_here(cases, "gpu", force=False)
+
+    def test_a_backend_that_refuses_every_case_is_told_first(self):
+        cases = chosen(Asked("attention", backend="pallas"))
+        with pytest.raises(UserError, match=r"backend pallas refuses causal .* on CPU"):
+            check_here(cases, "cpu", force=False)
+        dense = chosen(Asked("attention", backend="dense"))
+        check_here([*cases, *dense], "cpu", force=False)
 
 
 class TestOwnStudy:
@@ -144,13 +170,13 @@ class TestOwnStudy:
 rounds: 9
 rivals: [torch]
 cases:
-  - {spec: full, length: 64, backward: true}
+  - {spec: everything, length: 64, backward: true}
   - {length: 32, rivals: [flex]}
 """
         suite, cases, rules = read_study(self.write(tmp_path, text), Rules())
         assert suite == "attention"
         assert rules == Rules(rounds=9)
-        assert cases[0].work == AttentionWork("full", length=64, backward=True)
+        assert cases[0].work == AttentionWork("everything", length=64, backward=True)
         names = [[goal.rival for goal in case.goals] for case in cases]
         assert names == [["torch"], ["flex"]]
 
@@ -168,6 +194,14 @@ cases:
             (
                 "suite: step\ncases:\n  - layers: 3\n    heads: two\n",
                 ":4: cases[0].heads: expected a whole number of at least 1, got `two`.",
+            ),
+            (
+                "suite: attention\ncases:\n  - {spec: causl}\n",
+                ":3: cases[0].spec: ",
+            ),
+            (
+                "suite: attention\ncases:\n  - {spec: segments}\n",
+                ":3: cases[0].spec: it needs documents; say how many, like",
             ),
             (
                 "suite: step\nrivals: null\ncases: [{}]\n",

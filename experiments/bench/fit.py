@@ -1,0 +1,85 @@
+"""What can be refused before minutes are spent on measuring it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from experiments.bench.cases import Case
+from experiments.bench.work import AttentionWork, LayerWork, Work
+from experiments.errors import UserError
+
+
+def per_token(spec: str) -> tuple[str, ...]:
+    """The data of each token that a spec reads, `segment` for documents.
+
+    Raises:
+      ValueError: the notation cannot be read; the message says what was meant.
+    """
+    from attn.spec.attention import as_attention  # late: `attn bench list` needs no JAX
+
+    return as_attention(spec).needs_data()
+
+
+def unfit(work: Work) -> str:
+    """Why the data of a case cannot be given to its spec; empty if they can.
+
+    Raises:
+      ValueError: the notation cannot be read.
+    """
+    if not isinstance(work, AttentionWork | LayerWork):
+        return ""
+    given = {"segment"} if getattr(work, "documents", 0) else set()
+    missing = [name for name in per_token(work.spec) if name not in given]
+    if not missing:
+        return ""
+    if missing == ["segment"] and isinstance(work, AttentionWork):
+        return "it needs documents; say how many, like `documents: 8`"
+    return (
+        f"it needs {' and '.join(missing)} for each token, which a case of"
+        f" {work.suite} has not; name a spec without"
+    )
+
+
+def check_here(cases: Sequence[Case], here: str, *, force: bool) -> None:
+    """Refuses a run of which nothing could be measured on this machine.
+
+    Args:
+      cases: of the run.
+      here: its platform, cpu, gpu or tpu.
+      force: whether cases of another platform are wanted.
+
+    Raises:
+      UserError: with the reason.
+    """
+    away = [each for each in cases if each.platform not in (None, here)]
+    if len(away) == len(cases) and not force:
+        raise UserError(
+            f"attn bench: every case of this run is for a {cases[0].platform}, and this"
+            f" is a {here}; measure them there, or here with --force."
+        )
+    # Elsewhere a backend may ask the device, which only the contenders may hold.
+    reasons = [refusal(each.work, here) for each in cases] if here == "cpu" else [""]
+    if all(reasons):
+        raise UserError(f"attn bench: {reasons[0]}; leave the backend out, or `auto`.")
+
+
+def refusal(work: Work, here: str) -> str:
+    """Why the backend that work names will not run it; empty if it will."""
+    if not isinstance(work, AttentionWork) or work.backend == "auto":
+        return ""
+    from attn.backends.explain import explain  # late: it imports JAX
+    from attn.shapes import Shapes
+
+    shapes = Shapes(
+        work.length,
+        work.length,
+        work.width,
+        work.width,
+        work.heads,
+        work.heads,
+        work.batch,
+        dtype=work.dtype,
+        placed=bool(work.documents),
+    )
+    reason = explain(work.spec, shapes, platform=here).reasons.get(work.backend)
+    label = replace(work, backend="auto").label
+    return f"backend {work.backend} refuses {label}: {reason}" if reason else ""
