@@ -4,16 +4,18 @@ import json
 import os
 import platform
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from experiments import manifest, storage
+from experiments.bench import validity
 from experiments.bench.race import CONTROL
 from experiments.bench.statistics import Ratio, Summary
 from experiments.errors import UserError
 
 SCHEMA = 1
+UNJUDGED = "not judged"  # instead of a verdict, in a case whose times mean nothing
 PACKAGES = ("torch", "equinox", "x-transformers")
 
 
@@ -28,7 +30,8 @@ class Row:
       time: their summary; None if it was refused.
       ratio: its time over ours, with a verdict; None for ours.
       goal, stretch: what ratio we wanted; None without a wish.
-      reached: missed, met or stretch; empty without a goal.
+      reached: missed, met or stretch; not judged in an invalid case; empty without a
+        goal.
       error: of its outputs against ours.
       floor: the least seconds that the measured ceilings allow; None if unknown.
       facts: of its process: program, kernel, peak, faults.
@@ -59,6 +62,7 @@ class Measured:
       level: whether ours against itself came out level; None without a control, and
         False if it could not run.
       seconds: that measuring took.
+      cores: of the machine; 0 if unknown.
     """
 
     label: str
@@ -67,6 +71,7 @@ class Measured:
     load: tuple[float, float]
     level: bool | None
     seconds: float
+    cores: int = 0
 
     def row(self, name: str) -> Row:
         """The contender of a name."""
@@ -74,13 +79,29 @@ class Measured:
 
     @property
     def fault(self) -> str:
-        """Why its ratios should not be believed; empty if they may be."""
+        """Why its ratios should not be believed, and what to do; empty if they may."""
         if self.rows[0].time is None:
             return "ours was not measured"
-        if self.level is not False:
-            return ""
-        ran = self.row(CONTROL).time is not None
-        return f"ours against itself {'is not level' if ran else 'was not measured'}"
+        control = self.row(CONTROL) if self.level is not None else None
+        if control is not None and control.time is None:
+            return "ours against itself was not measured"
+        times = {row.name: row.time for row in self.rows if row.time is not None}
+        return validity.few(len(self.rows[0].rounds)) or validity.noise(
+            self.load[0], self.cores, times, control and control.ratio
+        )
+
+
+def judged(case: Measured) -> Measured:
+    """The case, without verdicts on others if its times mean nothing."""
+    if not case.fault:
+        return case
+    rows = [row if row.name == CONTROL else _unjudged(row) for row in case.rows]
+    return replace(case, rows=rows)
+
+
+def _unjudged(row: Row) -> Row:
+    ratio = row.ratio and replace(row.ratio, verdict=UNJUDGED)
+    return replace(row, ratio=ratio, reached=row.reached and UNJUDGED)
 
 
 @dataclass
@@ -145,7 +166,7 @@ def load(path: Path) -> Record:
 def _measured(said: dict[str, Any]) -> Measured:
     rows = [_row(each) for each in said.pop("rows")]
     said["load"] = tuple(said["load"])
-    return Measured(**said, rows=rows)
+    return judged(Measured(**said, rows=rows))
 
 
 def _row(said: dict[str, Any]) -> Row:
@@ -179,6 +200,11 @@ def processor() -> str:
     flags = set((re.search(r"flags\s*: (.*)", text) or ["", ""])[1].split())
     known = [each for each in ("avx2", "fma", "avx512f", "amx_tile") if each in flags]
     return " ".join([name[1] if name else platform.machine(), *known])
+
+
+def all_cores() -> int:
+    """How many the machine has, which its load is about; 0 where nobody knows."""
+    return os.cpu_count() or 0
 
 
 def load_average() -> float:

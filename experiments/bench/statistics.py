@@ -92,7 +92,17 @@ def ratio(
 
 def is_level(control: Ratio) -> bool:
     """Whether ours against itself came out level, and narrowly enough to tell."""
-    return control.verdict == "level" and control.high - control.low < WIDEST
+    return against_itself(control) == "level"
+
+
+def against_itself(control: Ratio) -> str:
+    """What the second of ours is beside the first: slower, faster, level, or unknown.
+
+    A verdict is about the first: where that is faster, the second is slower.
+    """
+    if control.verdict != "level":
+        return {"faster": "slower", "slower": "faster"}[control.verdict]
+    return "level" if control.high - control.low < WIDEST else "too wide to tell"
 
 
 def verdict(value: float, low: float, high: float, level: float = LEVEL) -> str:

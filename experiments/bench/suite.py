@@ -91,14 +91,16 @@ def measure(
     program = found[OURS].facts.get("program") or {}
     least = ceilings.floor(case.work, program, record.ceilings)
     rows = [row(each, found, case.goals, least) for each in found.values()]
-    return Measured(
+    made = Measured(
         case.work.label,
         case.work.to_json(),
         rows,
         (before, records.load_average()),
         control_level(rows),
         time.monotonic() - began,
+        records.all_cores(),
     )
+    return records.judged(made)
 
 
 def control_level(rows: Sequence[Row]) -> bool | None:

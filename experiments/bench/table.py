@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 from experiments.bench.race import CONTROL, OURS
-from experiments.bench.record import Measured, Record, Row
+from experiments.bench.record import UNJUDGED, Measured, Record, Row
+from experiments.bench.statistics import against_itself
+from experiments.bench.validity import few
 
 OWN = ("one a call", "deep")  # ours, too, in another way
 HEAD = f"{'':16}{'time':>10} {'mad':>7} {'ratio':>7} {'95% interval':>14} {'goal':>6} {'floor':>6} {'temp':>8}"  # noqa: E501
@@ -24,8 +26,7 @@ def case_lines(case: Measured) -> Iterator[str]:
     for row in case.rows:
         yield row_line(row)
     if case.fault:
-        noisy = "; the machine was not quiet" if case.fault.endswith("level") else ""
-        yield f"  INVALID: {case.fault}{noisy}."
+        yield f"  INVALID: {case.fault}."
     for note in notes(case):
         yield f"  {note}"
 
@@ -34,27 +35,51 @@ def row_line(row: Row) -> str:
     """A contender."""
     if row.time is None:
         return f"  {row.name:14} not run: {row.refused}"
-    ratio = span = goal = ""
-    if row.ratio is not None:
-        ratio = f"{row.ratio.value:.2f} x"
-        span = f"{row.ratio.low:.2f} to {row.ratio.high:.2f}"
-    if row.goal is not None:
-        goal = f"{row.goal:g}"
+    ratio = "" if row.ratio is None else f"{row.ratio.value:.2f} x"
+    goal = "" if row.goal is None else f"{row.goal:g}"
     return (
         f"  {row.name:14}{milliseconds(row.time.median):>10}"
-        f" {milliseconds(row.time.mad):>7} {ratio:>7} {span:>14} {goal:>6}"
+        f" {deviation(row):>7} {ratio:>7} {span(row):>14} {goal:>6}"
         f" {share(row):>6} {temporary(row):>8}  {said(row)}"
     ).rstrip()
 
 
+def deviation(row: Row) -> str:
+    """How much its rounds differ; nothing where they are too few to tell."""
+    if row.time is None or few(len(row.rounds)):
+        return ""
+    return milliseconds(row.time.mad)
+
+
+def span(row: Row) -> str:
+    """The interval of its ratio; nothing where rounds are too few for one."""
+    if row.ratio is None or few(len(row.rounds)):
+        return ""
+    return f"{row.ratio.low:.2f} to {row.ratio.high:.2f}"
+
+
 def said(row: Row) -> str:
     """The last word on a contender."""
-    if row.name == CONTROL or row.ratio is None:
-        return "" if row.ratio is None else row.ratio.verdict
+    if row.ratio is None:
+        return ""
+    if row.ratio.verdict == UNJUDGED or few(len(row.rounds)):
+        return UNJUDGED
+    if row.name == CONTROL:
+        return against_itself(row.ratio)
     words = {"faster": "we are faster", "slower": "we are slower", "level": "level"}
     if row.name in OWN:
         words = {"faster": "takes longer", "slower": "takes less", "level": "level"}
-    return f"{words[row.ratio.verdict]}{', ' if row.reached else ''}{row.reached}"
+    found = [words[row.ratio.verdict], row.reached]
+    bound = row.stretch if row.reached == "stretch" else row.goal
+    found += ["not surely"] if within(row, bound) else []
+    return ", ".join(each for each in found if each)
+
+
+def within(row: Row, bound: float | None) -> bool:
+    """Whether the interval of its ratio has a bound inside: another run may differ."""
+    if row.ratio is None or bound is None:
+        return False
+    return row.ratio.low < bound < row.ratio.high
 
 
 def milliseconds(seconds: float) -> str:
@@ -106,10 +131,18 @@ def notes(case: Measured) -> Iterator[str]:
 
 def verdict(record: Record) -> Iterator[str]:
     """The last lines: goals, and whether the run counts."""
-    rows = [row for case in record.cases for row in case.rows if row.reached]
+    asked = [row for case in record.cases for row in case.rows if row.reached]
+    rows = [row for row in asked if row.reached != UNJUDGED]
     if rows:
-        met = sum(row.reached != "missed" for row in rows)
-        best = sum(row.reached == "stretch" for row in rows)
-        yield f"\n{met} of {len(rows)} goals met, {best} of them at their stretch."
+        met = [row for row in rows if row.reached != "missed"]
+        best = sum(row.reached == "stretch" for row in met)
+        unsure = sum(within(row, row.goal) for row in met)
+        doubt = f", {unsure} not surely" if unsure else ""
+        yield (
+            f"\n{len(met)} of {len(rows)} goals met, {best} of them at their stretch"
+            f"{doubt}."
+        )
+    if left := len(asked) - len(rows):
+        yield f"{left} of {len(asked)} goals not judged: their cases are invalid."
     for each in record.invalid:
         yield f"INVALID: {each}."

@@ -52,7 +52,7 @@ def measured(length=512, ours=1e-3, dots=6):
     assert ratio is not None
     work = case.work
     return record.Measured(
-        work.label, work.to_json(), rows, (0.1, 0.2), is_level(ratio), 3.0
+        work.label, work.to_json(), rows, (0.1, 0.2), is_level(ratio), 3.0, 2
     )
 
 
@@ -108,9 +108,10 @@ def test_a_backend_that_was_asked_for_is_named_as_such(made):
 
 def test_a_run_that_is_cut_short_or_not_quiet_is_invalid(made):
     made.planned = 4
-    made.cases[0] = record.Measured(**{**vars(made.cases[0]), "level": False})
+    made.cases[0] = record.Measured(**{**vars(made.cases[0]), "load": (9.0, 9.0)})
     assert made.invalid == [
-        f"{made.cases[0].label}: ours against itself is not level",
+        f"{made.cases[0].label}: the load before it was 9.0 on 2 cores; run again on a"
+        " quiet machine",
         "3 of 4 cases were measured",
     ]
     assert "INVALID: 3 of 4 cases were measured." in "\n".join(table.lines(made))
