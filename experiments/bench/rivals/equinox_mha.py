@@ -25,10 +25,10 @@ def attention(work: LayerWork, given: Arrays) -> Contender:
         read, layer, [jnp.asarray(kernel.T) for kernel in work.weights()]
     )
     weights, static = eqx.partition(layer, eqx.is_array)
-    mask = jnp.tri(work.length, dtype=bool)
 
     def apply(weights: Any, x: Any) -> Any:
         layer = eqx.combine(weights, static)
+        mask = jnp.tri(work.length, dtype=bool)
         return jax.vmap(lambda each: layer(each, each, each, mask=mask))(x)
 
     def kernels(slopes: Any) -> list[np.ndarray]:

@@ -28,9 +28,9 @@ def attention(work: LayerWork, given: Arrays) -> Contender:
     for name, kernel in zip(NAMES, work.weights(), strict=True):
         variable = state[name]["kernel"]
         variable.set_value(jnp.asarray(kernel).reshape(variable.shape))
-    mask = nnx.make_causal_mask(jnp.ones((1, work.length)), dtype=bool)
 
     def apply(state: Any, x: Any) -> Any:
+        mask = nnx.make_causal_mask(jnp.ones((1, work.length)), dtype=bool)
         return nnx.merge(graph, state, rest)(x, mask=mask)
 
     def kernels(state: Any) -> list[np.ndarray]:

@@ -39,18 +39,28 @@ def of_attention(
     compute: Callable,
     flops: float | None = None,
     given: Callable[[], Arrays] = dict,
+    more: tuple[jax.Array, ...] = (),
 ) -> Contender:
-    """A contender out of a function of query, key and value, each [B, T, N, H]."""
+    """A contender out of a function of query, key and value, each [B, T, N, H].
+
+    Args:
+      work: what is computed.
+      compute: the function.
+      flops: declared.
+      given: what others need.
+      more: arrays that it takes after the three, as a mask: closed over, they would be
+        constants that the compiler may work on ahead of time.
+    """
     *inputs, cotangent = (jnp.asarray(x, work.dtype) for x in work.arrays())
 
-    def both(query, key, value, cotangent):
-        output, pull = jax.vjp(compute, query, key, value)
+    def both(query, key, value, cotangent, *more):
+        output, pull = jax.vjp(lambda *x: compute(*x, *more), query, key, value)
         return output, *pull(cotangent)
 
     if work.backward:
-        function, args = jax.jit(both), (*inputs, cotangent)
+        function, args = jax.jit(both), (*inputs, cotangent, *more)
     else:
-        function, args = jax.jit(compute), tuple(inputs)
+        function, args = jax.jit(compute), (*inputs, *more)
     return jitted.contender(function, args, flops=flops, given=given)
 
 

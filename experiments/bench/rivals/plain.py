@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.bench.contender import Arrays, Contender, Refused
-from experiments.bench.rivals.known import Known, known
+from experiments.bench.rivals.known import known
 from experiments.bench.rivals.ours import of_attention
 from experiments.bench.work import AttentionWork
 
@@ -22,9 +22,10 @@ def attention(work: AttentionWork, given: Arrays) -> Contender:
     told = known(given)
     if told.rest not in ("", CAPPED):
         raise Refused(f"not written by hand: {told.rest}")
-    mask = allowed(work, told)
+    masks = () if told.mask is None else (jnp.asarray(told.mask),)
 
-    def compute(query, key, value):
+    def compute(query, key, value, mask=None):
+        mask = jnp.tri(work.length, dtype=bool) if told.is_causal else mask
         logits = jnp.einsum("btnh,bsnh->bnts", query, key) / np.sqrt(work.width)
         logits = logits.astype(jnp.float32)
         if told.rest:
@@ -33,14 +34,7 @@ def attention(work: AttentionWork, given: Arrays) -> Contender:
         weights = jax.nn.softmax(logits, -1).astype(value.dtype)
         return jnp.einsum("bnts,bsnh->btnh", weights, value)
 
-    return of_attention(work, compute)
-
-
-def allowed(work: AttentionWork, told: Known) -> jax.Array | None:
-    """The mask [T, T], made in the program where it is causal."""
-    if told.is_causal:
-        return jnp.tri(work.length, dtype=bool)
-    return None if told.mask is None else jnp.asarray(told.mask)
+    return of_attention(work, compute, more=masks)
 
 
 def distances(work: AttentionWork) -> jax.Array:

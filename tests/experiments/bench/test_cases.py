@@ -60,6 +60,29 @@ def test_contenders_in_jax_agree(spec):
         assert distance(first.outputs(), jax_nn(work, given).outputs()) < 1e-5
 
 
+@pytest.mark.parametrize("rival", [jax_nn, plain])
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_dense_mask_is_an_argument_of_the_rivals_program(rival, backward):
+    spec = "causal & window(back=2)"
+    work = AttentionWork(spec, batch=1, length=97, heads=2, width=3, backward=backward)
+    first = ours.attention(work, {})
+    found = rival(work, {name: np.asarray(x) for name, x in first.given().items()})
+    program = found.facts["program"]
+    assert program["operations"]["constants"] < 97
+    assert program["argument_bytes"] >= 97 * 97
+    assert distance(first.outputs(), found.outputs()) < 1e-5
+
+
+@pytest.mark.parametrize("rival", ["flax", "equinox"])
+def test_a_layer_makes_its_causal_mask_in_its_program(rival):
+    pytest.importorskip(rival)
+    module, _, name = CONTENDERS["layer"][rival].partition(":")
+    contender = getattr(importlib.import_module(module), name)
+    work = LayerWork(batch=1, length=97, heads=3, width=15)
+    program = contender(work, {}).facts["program"]
+    assert program["operations"]["constants"] < 97 * 97
+
+
 def test_documents_are_told_and_counted():
     work = AttentionWork(
         "causal & segments", batch=1, length=8, heads=1, width=4, documents=2
