@@ -4,15 +4,17 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from experiments.bench.details import scrolled
 from experiments.bench.race import CONTROL
 from experiments.bench.record import Measured, Record, Row
 from experiments.bench.statistics import interval
 from experiments.bench.table import milliseconds
 from experiments.report.html import Html, join, tag
 
-WIDTH, BAR, GAP, LEFT, RIGHT = 720, 18, 10, 130, 190
+WIDTH, BAR, GAP, LEFT, RIGHT = 720, 18, 10, 130, 250
 HEIGHT, MARGIN = 340, 56
 COLOURS = 10
+LONGEST = 84  # letters from LEFT to the edge
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,27 @@ class Series:
       colour: a class of the page's style.
       points: (x, y, what it is), both positive.
       is_line: whether points are joined.
+      dash: a class of the page's style, for a line with its name at its end.
     """
 
     name: str
     colour: str
     points: list[tuple[float, float, str]]
     is_line: bool = True
+    dash: str = ""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What stands on an axis.
+
+    Args:
+      name: with the unit.
+      is_binary: whether its numbers are powers of two, as lengths and bytes are.
+    """
+
+    name: str
+    is_binary: bool = False
 
 
 def colours(record: Record) -> dict[str, str]:
@@ -52,7 +69,7 @@ def _bar(row: Row, number: int, scale: float, colour: str) -> Html:
     y = GAP + number * (BAR + GAP)
     name = _text(row.name, LEFT - 10, y + BAR - 4, "end")
     if row.time is None:
-        return join(name, _text(f"not run: {row.refused}"[:90], LEFT, y + BAR - 4))
+        return join(name, _text(_cut(f"not run: {row.refused}"), LEFT, y + BAR - 4))
     low, high = interval(row.rounds)
     end, middle = LEFT + scale * row.time.median, y + BAR / 2
     least = f"M{LEFT + scale * low:.1f} {middle}H{LEFT + scale * high:.1f}"
@@ -70,6 +87,11 @@ def _bar(row: Row, number: int, scale: float, colour: str) -> Html:
     )
     at = max(end, LEFT + scale * high) + 8
     return join(name, bar, mark, floor, _text(words, at, y + BAR - 4))
+
+
+def _cut(words: str) -> str:
+    """As much as there is room for; the table below has all of it."""
+    return words if len(words) <= LONGEST else f"{words[: LONGEST - 3]}..."
 
 
 def _ratio(row: Row) -> str:
@@ -95,10 +117,12 @@ def roofline(record: Record, colour: dict[str, str]) -> Html | None:
             f"{name}, {rate[name] / 1e9:.0f} GFLOP/s",
             "ceiling",
             [(x, min(rate[name], x * rate["copy"]), name) for x in _steps(low, high)],
+            dash=dash,
         )
-        for name in ("matmul", "batched")
+        for name, dash in (("matmul", "d0"), ("batched", "d1"))
     ]
-    return plot([*lines, *clouds], "FLOPs a byte of arguments and outputs", "FLOP/s")
+    across = Axis("FLOPs a byte of arguments and outputs")
+    return plot([*lines, *clouds], across, Axis("FLOP/s"))
 
 
 def _rates(record: Record, name: str) -> Iterator[tuple[float, float, str]]:
@@ -136,10 +160,14 @@ def growth(record: Record, colour: dict[str, str], what: str) -> list[Html]:
             if name != CONTROL
         ]
         kept = [line for line in lines if len(line.points) > 2]
-        label = {"time": "seconds a head", "memory": "temporary bytes a head"}[what]
+        up = {
+            "time": Axis("seconds a head"),
+            "memory": Axis("temporary bytes a head", is_binary=True),
+        }[what]
         if kept:
             caption = tag("figcaption", title)
-            pictures.append(tag("figure", caption, plot(kept, "T", label)))
+            picture = plot(kept, Axis("T", is_binary=True), up)
+            pictures.append(tag("figure", caption, picture))
     return pictures
 
 
@@ -168,7 +196,7 @@ def exponent(points: Sequence[tuple[float, float, str]]) -> float:
     return above / sum((x - middle) ** 2 for x in xs)
 
 
-def plot(series: Sequence[Series], across: str, up: str) -> Html:
+def plot(series: Sequence[Series], across: Axis, up: Axis) -> Html:
     """Lines and points on two logarithmic axes, and their legend."""
     points = [(x, y) for each in series for x, y, _ in each.points]
     xs, ys = _span([x for x, _ in points]), _span([y for _, y in points])
@@ -185,7 +213,10 @@ def plot(series: Sequence[Series], across: str, up: str) -> Html:
         spots = [place(x, y) for x, y, _ in each.points]
         if each.is_line:
             path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in spots)
-            parts.append(tag("path", d=path, class_=f"line {each.colour}"))
+            look = f"line {each.colour} {each.dash}".strip()
+            parts.append(tag("path", d=path, class_=look))
+        if each.dash:
+            parts.append(_named(each, series, spots))
         if each.colour != "ceiling":
             parts += [
                 tag(
@@ -198,41 +229,58 @@ def plot(series: Sequence[Series], across: str, up: str) -> Html:
                 )
                 for (x, y), (_, _, said) in zip(spots, each.points, strict=True)
             ]
-    picture = _svg(join(*parts), WIDTH, HEIGHT, f"{up} over {across}")
+    picture = _svg(join(*parts), WIDTH, HEIGHT, f"{up.name} over {across.name}")
     return join(picture, legend(series))
+
+
+def _named(
+    line: Series, others: Sequence[Series], spots: Sequence[tuple[float, float]]
+) -> Html:
+    """The name at a line: the highest above its end, others below where they bend."""
+    highest = max(each.points[-1][1] for each in others if each.dash)
+    if line.points[-1][1] == highest:
+        return _text(line.name, spots[-1][0], spots[-1][1] - 6, "end")
+    top = min(y for _, y in spots)
+    bend = next(x for x, y in spots if y == top)
+    return _text(line.name, bend, top + 15)
 
 
 def legend(series: Sequence[Series]) -> Html:
     """Names beside their colours."""
-    entries = [
-        tag("li", tag("span", class_=f"swatch {each.colour}"), tag("bdi", each.name))
-        for each in series
-    ]
+    entries = [tag("li", _swatch(each), tag("bdi", each.name)) for each in series]
     return tag("ul", *entries, class_="key")
 
 
-def _axes(place, xs, ys, across: str, up: str) -> Html:
+def _swatch(series: Series) -> Html:
+    return tag("span", class_=f"swatch {series.colour} {series.dash}".strip())
+
+
+def _axes(place, xs, ys, across: Axis, up: Axis) -> Html:
     parts = []
-    for value in _marks(xs):
+    for value in marks(xs, across):
         x, y = place(value, ys[0])
         parts.append(tag("path", d=f"M{x:.1f} 20V{y:.1f}", class_="grid"))
-        parts.append(_text(_short(value), x, y + 18, "middle"))
-    for value in _marks(ys):
+        parts.append(_text(short(value, across), x, y + 18, "middle"))
+    for value in marks(ys, up):
         x, y = place(xs[0], value)
         parts.append(tag("path", d=f"M{x:.1f} {y:.1f}H{WIDTH - 20}", class_="grid"))
-        parts.append(_text(_short(value), x - 8, y + 4, "end"))
-    middle = _text(across, (MARGIN + WIDTH) / 2, HEIGHT - 12, "middle")
-    return join(*parts, middle, _text(up, 8, 14))
+        parts.append(_text(short(value, up), x - 8, y + 4, "end"))
+    middle = _text(across.name, (MARGIN + WIDTH) / 2, HEIGHT - 12, "middle")
+    return join(*parts, middle, _text(up.name, 8, 14))
 
 
-def _short(value: float) -> str:
-    """1e3 as 1k: axis labels."""
-    for limit, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+BINARY = ((2**40, "Ti"), (2**30, "Gi"), (2**20, "Mi"), (2**10, "Ki"), (1, ""))
+DECIMAL = (
+    *((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, "")),
+    *((1e-3, "m"), (1e-6, "u"), (1e-9, "n")),
+)
+
+
+def short(value: float, axis: Axis) -> str:
+    """A label on an axis: 1e3 as `1 k`, 65,536 as `64 Ki` where it is binary."""
+    for limit, unit in BINARY if axis.is_binary else DECIMAL:
         if value >= limit:
-            return f"{value / limit:g}{unit}"
-    for limit, unit in ((1, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n")):
-        if value >= limit:
-            return f"{value / limit:.3g}{unit}"
+            return f"{value / limit:.3g} {unit}".strip()
     return f"{value:.0e}"
 
 
@@ -249,14 +297,22 @@ def _steps(low: float, high: float) -> list[float]:
     return [low * (high / low) ** (n / 60) for n in range(61)]
 
 
-def _marks(span: tuple[float, float]) -> list[float]:
-    """Powers of ten inside, or of two where there are few of those."""
-    for base in (10, 4, 2):
-        first = math.ceil(math.log(span[0], base))
-        last = math.floor(math.log(span[1], base))
-        if last - first >= 2:
-            break
-    step = max(1, (last - first) // 6)
+def marks(span: tuple[float, float], axis: Axis) -> list[float]:
+    """Powers of two, or of ten with 2 and 5 between where there are few of those."""
+    if axis.is_binary:
+        return _powers(span, 2)
+    tens = _powers(span, 10)
+    if len(tens) > 2:
+        return tens
+    whole = range(math.floor(math.log10(span[0])), math.ceil(math.log10(span[1])))
+    some = [part * 10.0**n for n in whole for part in (1, 2, 5)]
+    return [each for each in some if span[0] <= each <= span[1]]
+
+
+def _powers(span: tuple[float, float], base: int) -> list[float]:
+    first = math.ceil(math.log(span[0], base))
+    last = math.floor(math.log(span[1], base))
+    step = max(1, math.ceil((last - first) / 7))
     return [float(base) ** n for n in range(first, last + 1, step)]
 
 
@@ -266,4 +322,5 @@ def _text(words: str, x: float, y: float, anchor: str | None = None) -> Html:
 
 def _svg(content: Html, width: int, height: int, label: str) -> Html:
     box = f"0 0 {width} {height}"
-    return tag("svg", content, viewBox=box, role="img", aria_label=label, class_="plot")
+    made = tag("svg", content, viewBox=box, role="img", aria_label=label, class_="plot")
+    return scrolled(made, label)

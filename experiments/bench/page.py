@@ -5,6 +5,7 @@ from importlib import resources
 from typing import Any
 
 from experiments.bench import charts
+from experiments.bench.details import details, scrolled
 from experiments.bench.record import Measured, Record
 from experiments.bench.table import milliseconds, said, share, temporary
 from experiments.policy import content_policy
@@ -42,10 +43,10 @@ def render(record: Record) -> str:
 def _header(record: Record) -> Html:
     about = record.about
     counts = [
-        f"{len(record.cases)} cases",
-        f"{record.rules['rounds']} rounds",
+        counted(len(record.cases), "case"),
+        counted(record.rules["rounds"], "round"),
         str(about["processor"]),
-        f"{about['cores']} cores",
+        counted(about["cores"], "core"),
         str(about["date"])[:10],
     ]
     return tag(
@@ -56,14 +57,19 @@ def _header(record: Record) -> Html:
     )
 
 
+def counted(number: int, what: str) -> str:
+    """`1 case`, `2 cases`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def _sections(record: Record) -> list[Html]:
     colour = charts.colours(record)
     made = [
         ("Before you read the numbers", _warnings(record)),
         ("Times", join(*(_case(each, colour) for each in record.cases))),
         ("Roofline", charts.roofline(record, colour)),
-        ("Time over length", join(*charts.growth(record, colour, "time")) or None),
-        ("Memory over length", join(*charts.growth(record, colour, "memory")) or None),
+        ("Time over length", _beside(charts.growth(record, colour, "time"))),
+        ("Memory over length", _beside(charts.growth(record, colour, "memory"))),
         ("What the machine can do", _ceilings(record)),
         ("How it was measured", _method(record)),
     ]
@@ -74,6 +80,11 @@ def _sections(record: Record) -> list[Html]:
     ]
 
 
+def _beside(pictures: Sequence[Html]) -> Html | None:
+    """Pictures in as many columns as there is room for."""
+    return tag("div", *pictures, class_="beside") if pictures else None
+
+
 def _warnings(record: Record) -> Html | None:
     if not record.invalid:
         return None
@@ -82,10 +93,12 @@ def _warnings(record: Record) -> Html | None:
 
 
 def _case(case: Measured, colour: dict[str, str]) -> Html:
-    rows = [_cells(row) for row in case.rows]
-    caption = tag("figcaption", case.label)
-    table = _table(f"{case.label}, load {case.load[0]:.1f} to {case.load[1]:.1f}", rows)
-    return tag("figure", caption, charts.bars(case, colour), table)
+    before, after = case.load
+    load = tag("span", f"load {before:.1f} before, {after:.1f} after", class_="load")
+    caption = tag("figcaption", tag("strong", case.label), " ", load)
+    table = _table(case.label, [_cells(row) for row in case.rows])
+    more = details(case, is_open=case.work["suite"] == "compile")
+    return tag("figure", caption, charts.bars(case, colour), table, more)
 
 
 def _cells(row: Any) -> list[Any]:
@@ -105,7 +118,7 @@ def _table(caption: str, rows: Sequence[Sequence[Any]]) -> Html:
     head = tag("tr", *(tag("th", name, scope="col") for name in columns))
     body = [tag("tr", *_row(row, len(columns))) for row in rows]
     made = tag("table", tag("thead", head), tag("tbody", *body))
-    return tag("div", made, class_="scroll", role="region", aria_label=caption)
+    return scrolled(made, caption)
 
 
 def _row(cells: Sequence[Any], width: int) -> list[Html]:
@@ -129,7 +142,7 @@ def _ceilings(record: Record) -> Html | None:
         )
         for name, each in record.ceilings.items()
     ]
-    return tag("div", tag("table", *rows), class_="scroll")
+    return scrolled(tag("table", *rows), "What the machine can do")
 
 
 def _method(record: Record) -> Html:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from experiments.bench import diff, page, record, table
+from experiments.bench import charts, diff, page, record, table
 from experiments.bench.cases import Case, Goal
 from experiments.bench.race import CONTROL, OURS, Result, Rules
 from experiments.bench.statistics import is_level
@@ -138,6 +138,65 @@ def test_the_page_allows_no_script_and_no_address_and_shows_everything(made):
         "90 GFLOP",
     ):
         assert words in html
+
+
+def test_the_page_shows_stages_memory_operations_backends_and_load(made):
+    program = made.cases[0].rows[0].facts["program"]
+    program |= {"trace_seconds": 0.0123, "compile_seconds": 0.5, "xla_flops": 3e6}
+    made.cases[0].rows[0].facts["peak_bytes"] = 7e8
+    made.cases[0].rows[2].facts["kernel"] = "aten::sdpa"
+    html = page.render(dataclasses.replace(made, cases=made.cases[:1]))
+    assert "1 case ·" in html
+    assert "load 0.1 before, 0.2 after" in html
+    for name, value in {
+        "trace": "12.30 ms",
+        "compile": "500.00 ms",
+        "temporary bytes": "5.0 MB",
+        "peak of the process": "700.0 MB",
+        "FLOPs, ours": "2e+06",
+        "FLOPs, XLA&#x27;s count": "3e+06",
+        "dots": "6",
+    }.items():
+        assert f'<th scope="row">{name}</th><td>{value}</td>' in html
+    assert "<td>aten::sdpa</td>" in html
+    assert "<pre>causal\n  dense  runs, 2 heads at a time</pre>" in html
+    assert "<details><summary>" in html
+    made.cases[0].work["suite"] = "compile"
+    assert "<details open><summary>" in page.render(made)
+
+
+def test_the_ceilings_differ_in_dash_and_are_named_at_their_lines(made):
+    html = page.render(made)
+    for look, name in (("d0", "matmul, 90 GFLOP/s"), ("d1", "batched, 70 GFLOP/s")):
+        assert f'class="line ceiling {look}"' in html
+        assert f'class="swatch ceiling {look}"' in html
+        assert f">{name}</text>" in html
+
+
+@pytest.mark.parametrize(
+    ("value", "is_binary", "said"),
+    [
+        (2**36, True, "64 Gi"),
+        (2**19, True, "512 Ki"),
+        (64, True, "64"),
+        (68.7195e9, False, "68.7 G"),
+        (2e-5, False, "20 u"),
+        (1e3, False, "1 k"),
+    ],
+)
+def test_a_label_on_an_axis_is_short(value, is_binary, said):
+    assert charts.short(value, charts.Axis("x", is_binary=is_binary)) == said
+
+
+def test_marks_are_powers_of_two_or_round_numbers():
+    assert charts.marks((60, 600), charts.Axis("T", is_binary=True)) == [
+        64,
+        128,
+        256,
+        512,
+    ]
+    assert charts.marks((1.5, 24), charts.Axis("s")) == [2, 5, 10, 20]
+    assert charts.marks((0.5, 2e3), charts.Axis("s")) == [1, 10, 100, 1000]
 
 
 def test_a_difference_says_time_ratio_and_operations(made, tmp_path):
