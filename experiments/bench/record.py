@@ -34,7 +34,8 @@ class Row:
         goal.
       error: of its outputs against ours.
       floor: the least seconds that the measured ceilings allow; None if unknown.
-      facts: of its process: program, kernel, peak, faults.
+      facts: of its process: program, kernel, peak, faults, and what it really had of
+        cores, threads, allocator and seeds.
     """
 
     name: str
@@ -111,7 +112,8 @@ class Record:
     Args:
       suite: of its cases.
       about: command, date, versions, machine.
-      rules: rounds, seconds of a burst, threads, allocator.
+      rules: rounds, seconds of a burst, threads, allocator, as asked for; None is as
+        each contender has it, see its facts.
       ceilings: what the machine could do in the same run, see `ceilings`.
       cases: as far as they were measured.
       planned: how many there should be.

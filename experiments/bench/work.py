@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+DATA, WEIGHTS = 0, 1  # seeds of NumPy's generator
 BACKWARD = 2.5  # FLOPs of a backward pass of attention over those of its forward pass
 
 
@@ -25,6 +26,11 @@ class Work:
     def to_json(self) -> dict[str, Any]:
         """Plain values, for `read`."""
         return {"suite": self.suite, **asdict(self)}
+
+    @property
+    def seeds(self) -> dict[str, int]:
+        """What is drawn here -> its seed, for the record."""
+        return {}
 
     @property
     def turn(self) -> float:
@@ -74,6 +80,11 @@ class AttentionWork(Work):
         said += [self.backend] if self.backend != "auto" else []
         return " ".join(said)
 
+    @property
+    def seeds(self) -> dict[str, int]:
+        """What is drawn here -> its seed, for the record."""
+        return {"data": DATA}
+
     def arrays(self) -> list[np.ndarray]:
         """Query, key, value and the cotangent of the output, float32."""
         shape = (self.batch, self.length, self.heads, self.width)
@@ -117,13 +128,18 @@ class LayerWork(Work):
         shape = f"{self.batch}x{self.length}x{self.heads}x{self.width // self.heads}"
         return f"{self.spec} layer {shape} {'fwd+bwd' if self.backward else 'fwd'}"
 
+    @property
+    def seeds(self) -> dict[str, int]:
+        """What is drawn here -> its seed, for the record."""
+        return {"data": DATA, "weights": WEIGHTS}
+
     def arrays(self) -> list[np.ndarray]:
         """The input and the cotangent of the output."""
         return normal(2, (self.batch, self.length, self.width))
 
     def weights(self) -> list[np.ndarray]:
         """Kernels [D, D] of query, key, value and output."""
-        drawn = normal(4, (self.width, self.width), seed=1)
+        drawn = normal(4, (self.width, self.width), seed=WEIGHTS)
         return [each / np.sqrt(self.width, dtype=np.float32) for each in drawn]
 
 
@@ -279,7 +295,7 @@ def read(fields: dict[str, Any]) -> Any:
     )
 
 
-def normal(count: int, shape: tuple[int, ...], seed: int = 0) -> list[np.ndarray]:
+def normal(count: int, shape: tuple[int, ...], seed: int = DATA) -> list[np.ndarray]:
     """Standard normal arrays, float32: zeros and ones are faster than life."""
     random = np.random.default_rng(seed)
     return [random.standard_normal(shape, np.float32) for _ in range(count)]

@@ -20,7 +20,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from experiments import process
-from experiments.bench.contender import Contender, Refused
+from experiments.bench.contender import Contender, Refused, cores
 from experiments.bench.work import read
 from experiments.errors import UserError
 
@@ -65,7 +65,7 @@ def prepare(order: dict[str, Any]) -> tuple[Contender, dict[str, Any]]:
     All of a run have the same threads and, if the run asks for it, an allocator that
     keeps freed memory, whatever library they use.
     """
-    settle(order.get("threads"), bool(order.get("allocator")))
+    allocator = settle(order.get("threads"), bool(order.get("allocator")))
     before = process.host_peak_bytes()
     module, _, name = order["target"].partition(":")
     start = time.perf_counter()
@@ -74,7 +74,8 @@ def prepare(order: dict[str, Any]) -> tuple[Contender, dict[str, Any]]:
         process.start_jax(process.Settings())
     given = order.get("given")
     arrays = dict(np.load(given)) if given else {}
-    contender = function(read(order["work"]), arrays)
+    work = read(order["work"])
+    contender = function(work, arrays)
     called = time.perf_counter()
     contender.call()
     facts = {
@@ -84,17 +85,39 @@ def prepare(order: dict[str, Any]) -> tuple[Contender, dict[str, Any]]:
         "peak_before_bytes": before,
         "units": contender.units,
         "can_profile": contender.profile is not None,
+        "seeds": work.seeds,
+        **settings(allocator),
         **contender.facts,
     }
     return contender, facts
 
 
-def settle(threads: int | None, allocator: bool) -> None:
-    """Threads by affinity, which every library reads, and the allocator."""
+def settle(threads: int | None, allocator: bool) -> str:
+    """Threads by affinity, which every library reads, and the allocator.
+
+    Returns:
+      What was done with the allocator.
+    """
     if threads and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-    if allocator:
-        process.keep_memory()
+    return process.keep_memory() if allocator else process.LEFT
+
+
+def settings(allocator: str) -> dict[str, Any]:
+    """What this process really has: a contender may have made settings of its own.
+
+    Args:
+      allocator: what was done with it before the contender came.
+
+    Returns:
+      `cores` it may use, `torch_threads` if torch is here, `allocator`.
+    """
+    made: dict[str, Any] = {"cores": cores(), "allocator": allocator}
+    if allocator == process.LEFT:
+        made["allocator"] = process.made().get("allocator", allocator)
+    if torch := sys.modules.get("torch"):
+        made["torch_threads"] = torch.get_num_threads()
+    return made
 
 
 def check(contender: Contender, path: str, given: str) -> dict[str, Any]:

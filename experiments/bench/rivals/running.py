@@ -11,6 +11,7 @@ from experiments import tasks
 from experiments.bench.contender import Arrays, Contender
 from experiments.bench.jitted import traced
 from experiments.bench.program import dissect
+from experiments.bench.rivals.text import SEED
 from experiments.config import Config
 from experiments.setup import Setup, assemble
 
@@ -55,7 +56,11 @@ def running(config: Config, *, steps: int, checked: int) -> Contender:
     return Contender(
         call=call,
         outputs=outputs,
-        facts={"program": asdict(program), "hlo": text},
+        facts={
+            "program": asdict(program),
+            "hlo": text,
+            "seeds": {"text": SEED, "training": config.seed},
+        },
         units=steps,
         given=lambda: given(setup, checked),
         profile=lambda folder: traced(call, Path(folder), text),
