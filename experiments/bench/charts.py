@@ -8,7 +8,7 @@ from experiments.bench.details import scrolled
 from experiments.bench.race import CONTROL
 from experiments.bench.record import Measured, Record, Row
 from experiments.bench.statistics import interval
-from experiments.bench.table import milliseconds
+from experiments.bench.words import took
 from experiments.report.html import Html, join, tag
 
 WIDTH, BAR, GAP, LEFT, RIGHT = 720, 18, 10, 130, 250
@@ -78,9 +78,7 @@ def _bar(row: Row, number: int, scale: float, colour: str) -> Html:
     if row.floor is not None:
         x = LEFT + scale * row.floor
         floor = tag("path", d=f"M{x:.1f} {y - 3}v{BAR + 6}", class_="floor")
-    words = (
-        f"{milliseconds(row.time.median)}  {'' if row.ratio is None else _ratio(row)}"
-    )
+    words = f"{took(row.time.median)}  {'' if row.ratio is None else _ratio(row)}"
     width = f"{scale * row.time.median:.1f}"
     bar = tag(
         "rect", x=LEFT, y=y, width=width, height=BAR, rx=2, class_=f"bar {colour}"

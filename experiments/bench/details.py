@@ -6,7 +6,8 @@ from typing import Any
 from experiments.bench.hlo import KINDS
 from experiments.bench.race import OURS
 from experiments.bench.record import Measured
-from experiments.bench.table import milliseconds, size
+from experiments.bench.table import size
+from experiments.bench.words import took
 from experiments.report.html import Html, join, tag
 
 Facts = Mapping[str, Any]
@@ -60,8 +61,8 @@ def _lines(told: Mapping[str, Facts]) -> Iterator[tuple[str, list[str]]]:
 def _readers() -> Iterator[tuple[str, Callable[[Facts], str | None]]]:
     """The name of each fact, and what writes it."""
     for stage in ("trace", "lower", "compile"):
-        yield stage, _reader(f"{stage}_seconds", milliseconds, inside=True)
-    yield "first run", _reader("first_call_seconds", milliseconds)
+        yield stage, _reader(f"{stage}_seconds", took, inside=True)
+    yield "first run", _reader("first_call_seconds", took)
     for kind in ("argument", "output", "temporary"):
         yield f"{kind} bytes", _reader(f"{kind}_bytes", size, inside=True)
     yield "peak of the process", _reader("peak_bytes", size)

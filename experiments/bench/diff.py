@@ -7,7 +7,8 @@ from typing import Any
 from experiments.bench import hlo
 from experiments.bench.record import Measured, Record, Row, load
 from experiments.bench.statistics import verdict
-from experiments.bench.table import milliseconds, size
+from experiments.bench.table import size
+from experiments.bench.words import took
 from experiments.errors import UserError
 
 SIGN = "HloModule"  # how an HLO text begins
@@ -97,9 +98,9 @@ def _row(old: Row, new: Row) -> Iterator[str]:
     word = verdict(value, value - wide, value + wide)
     said = {"faster": "slower now", "slower": "faster now", "level": "level"}[word]
     yield (
-        f"{new.name}: {milliseconds(old.time.median)} ->"
-        f" {milliseconds(new.time.median)}, {value:.2f} x, {said}"
-        f" (least {milliseconds(lows[0])} -> {milliseconds(lows[1])})"
+        f"{new.name}: {took(old.time.median)} ->"
+        f" {took(new.time.median)}, {value:.2f} x, {said}"
+        f" (least {took(lows[0])} -> {took(lows[1])})"
     )
     if old.ratio and new.ratio:
         yield f"{new.name}: ratio {old.ratio.value:.2f} -> {new.ratio.value:.2f}"
@@ -107,7 +108,7 @@ def _row(old: Row, new: Row) -> Iterator[str]:
 
 
 def _state(row: Row) -> str:
-    return milliseconds(row.time.median) if row.time else f"not run ({row.refused})"
+    return took(row.time.median) if row.time else f"not run ({row.refused})"
 
 
 def _facts(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
@@ -125,7 +126,7 @@ def _program(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
         was, now = (each.get(key, 0.0) for each in (old, new))
         if abs(now - was) > MOMENT and max(was, now) > APART * min(was, now):
             name = key.removesuffix("_seconds")
-            yield f"{name} {milliseconds(was)} -> {milliseconds(now)}"
+            yield f"{name} {took(was)} -> {took(now)}"
     for key in ("argument_bytes", "output_bytes", "temporary_bytes"):
         if old.get(key) != new.get(key):
             was, now = (size(each.get(key, 0)) for each in (old, new))

@@ -7,7 +7,8 @@ from typing import Any
 from experiments.bench import charts
 from experiments.bench.details import details, scrolled
 from experiments.bench.record import Measured, Record
-from experiments.bench.table import milliseconds, said, share, temporary
+from experiments.bench.table import said, share, temporary
+from experiments.bench.words import took
 from experiments.policy import content_policy
 from experiments.report.html import Html, join, tag
 
@@ -109,7 +110,7 @@ def _cells(row: Any) -> list[Any]:
         ratio = f"{row.ratio.value:.2f} x"
         span = f"{row.ratio.low:.2f} to {row.ratio.high:.2f}"
     goal = "" if row.goal is None else f"{row.goal:g} {row.reached}"
-    times = [milliseconds(row.time.median), milliseconds(row.time.mad)]
+    times = [took(row.time.median), took(row.time.mad)]
     return [row.name, *times, ratio, span, goal, share(row), temporary(row), said(row)]
 
 

@@ -10,16 +10,19 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import jax
+import numpy as np
 
 from experiments.bench import fresh, record
 from experiments.bench.contender import cores
 from experiments.bench.program import Program, dissect
 from experiments.bench.statistics import Summary, summary
-from experiments.bench.table import milliseconds, size
+from experiments.bench.table import size
+from experiments.bench.words import took
 from experiments.bench.worker import samples
 from experiments.recompiles import Compilations
 
 ROUNDS, BURST = 5, 0.2  # seconds
+ARRAYS = (jax.Array, np.ndarray, np.generic)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Study:
     def __repr__(self) -> str:
         program, time = self.program, self.time
         stages = "  ".join(
-            f"{name} {milliseconds(seconds)}"
+            f"{name} {took(seconds)}"
             for name, seconds in (
                 ("trace", program.trace_seconds),
                 ("lower", program.lower_seconds),
@@ -68,8 +71,7 @@ class Study:
         kept = {k: x for k, x in program.operations.items() if x and k in COUNTED}
         lines = [
             f"{self.name} on {self.platform}",
-            f"  run     {milliseconds(time.median)}, mad {milliseconds(time.mad)},"
-            f" {time.calls} calls",
+            f"  run     {took(time.median)}, mad {took(time.mad)}, {time.calls} calls",
             f"  before  {stages}",
             f"  bytes   {_bytes(self)}",
             f"  flops   {_flops(self)}",
@@ -173,7 +175,16 @@ def _about() -> dict[str, Any]:
 
 
 def _peak(jitted: Any, args: tuple, kwargs: dict[str, Any]) -> int:
-    return fresh.peak(lambda args, kwargs: jitted(*args, **kwargs), (args, kwargs))
+    """Of a process that is sent the arrays; what is none may be static, and stays."""
+    leaves, structure = jax.tree.flatten((args, kwargs))
+
+    def call(*arrays: Any) -> Any:
+        left = iter(arrays)
+        whole = [next(left) if isinstance(x, ARRAYS) else x for x in leaves]
+        args, kwargs = jax.tree.unflatten(structure, whole)
+        return jitted(*args, **kwargs)
+
+    return fresh.peak(call, tuple(x for x in leaves if isinstance(x, ARRAYS)))
 
 
 def _giver(jitted: Any, args: tuple, kwargs: dict[str, Any]) -> Callable[[], tuple]:

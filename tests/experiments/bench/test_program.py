@@ -133,6 +133,18 @@ def test_a_study_takes_arguments_by_name_and_says_where_it_ran():
     assert len(said["load"]) == 2
 
 
+def test_the_peak_of_a_function_with_static_arguments_and_names():
+    def tall(x, times, *, scale):
+        return scale * jnp.tile(x, (times, 1))
+
+    jitted = jax.jit(tall, static_argnums=1)
+    thin = jnp.ones((1, 1000))
+    given = {"scale": jnp.float32(2)}
+    found = study(jitted, thin, 5000, kwargs=given, peak=True, rounds=1, burst=0.01)
+    assert found.peak_bytes is not None
+    assert found.peak_bytes > 0.9 * 5000 * 1000 * 4
+
+
 def test_no_round_is_refused():
     with pytest.raises(ValueError, match="study: expected rounds of at least 1, got 0"):
         study(jnp.sin, x, rounds=0)
