@@ -4,8 +4,8 @@ The best of several libraries counts, so that no contender is above its ceiling 
 because one library is slow at it.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -43,12 +43,12 @@ KINDS = {
     "exp": Kind("exp/s", "exponential of numbers that stay in the cache"),
     "dispatch": Kind("calls/s", "jitted identity of one number"),
 }
-# What the floors of a suite rest on.
+# What the floors of a suite and its roofline rest on.
 NEEDED = {
     "attention": ("matmul", "batched", "copy", "exp", "dispatch"),
-    "layer": ("matmul", "copy", "dispatch"),
-    "step": ("matmul",),
-    "compile": (),
+    "layer": ("matmul", "batched", "copy", "exp", "dispatch"),
+    "step": ("matmul", "batched", "copy", "exp", "dispatch"),
+    "compile": (),  # it has no FLOPs
 }
 BIG = 8  # times the side of a CPU's product, to fill an accelerator
 
@@ -69,44 +69,72 @@ def measure(
 
     Returns:
       kind -> `rate` of the best library, its `library`, `unit`, `meaning`, and `all`
-      with the rate of each library or why it has none.
+      with the rate of each library or why it has none. A kind of which no library has
+      a rate is left out, and told.
     """
     dtype = getattr(work, "dtype", "float32")
+    works = [
+        CeilingWork(kind, "float32", 1)
+        if platform == "cpu"
+        else CeilingWork(kind, dtype, BIG)
+        for kind in NEEDED[work.suite]
+    ]
+    libraries = LIBRARIES if platform == "cpu" else {"jax": LIBRARIES["jax"]}
+    rates = {
+        library: _rates(library, works, rules, tell) for library in libraries if works
+    }
     found = {}
     for kind in NEEDED[work.suite]:
-        one = CeilingWork(kind, "float32" if platform == "cpu" else dtype)
-        if platform != "cpu":
-            one = replace(one, scale=BIG)
-        tell(f"ceilings: {kind}")
-        found[kind] = _best(one, rules, platform)
+        each = {name: rate[kind] for name, rate in rates.items() if kind in rate}
+        if (best := _best(kind, each)) is not None:
+            found[kind] = best
+        else:
+            why = "; ".join(f"{name}: {reason}" for name, reason in each.items())
+            tell(f"ceilings: no {kind}, so no floors: {why}")
     return found
 
 
-def _best(work: CeilingWork, rules: Rules, platform: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for library, target in LIBRARIES.items():
-        if library != "jax" and (work.kind == "dispatch" or platform != "cpu"):
-            continue
-        try:
-            found[library] = work.amount() / _seconds(work, target, rules)
-        except Refused as error:
-            found[library] = str(error)
+def _best(kind: str, found: Mapping[str, float | str]) -> dict[str, Any] | None:
+    """The fastest library; None if none has a rate."""
     rates = {name: x for name, x in found.items() if isinstance(x, float)}
+    if not rates:
+        return None
     best = max(rates, key=rates.__getitem__)
     return {
         "rate": rates[best],
         "library": best,
-        "unit": KINDS[work.kind].unit,
-        "meaning": KINDS[work.kind].meaning,
-        "all": found,
+        "unit": KINDS[kind].unit,
+        "meaning": KINDS[kind].meaning,
+        "all": dict(found),
     }
 
 
-def _seconds(work: CeilingWork, target: str, rules: Rules) -> float:
-    order = {"threads": rules.threads, "allocator": True}
-    with Worker(target, work=work.to_json(), **order) as worker:
-        worker.answer()
-        bursts = [worker.ask(do="run", seconds=rules.burst / 2) for _ in range(ROUNDS)]
+def _rates(
+    library: str,
+    works: Sequence[CeilingWork],
+    rules: Rules,
+    tell: Callable[[str], None],
+) -> dict[str, float | str]:
+    """Of each kind the rate or the reason, in one process: starting takes longest."""
+    works = [x for x in works if library == "jax" or x.kind != "dispatch"]
+    order = {"threads": rules.threads, "allocator": True, "work": works[0].to_json()}
+    found: dict[str, float | str] = {}
+    with Worker(LIBRARIES[library], **order) as worker:
+        for number, work in enumerate(works):
+            tell(f"ceilings: {work.kind} by {library}")
+            try:
+                if number:
+                    worker.ask(do="begin", work=work.to_json())
+                else:
+                    worker.answer()
+                found[work.kind] = work.amount() / _seconds(worker, rules)
+            except Refused as error:
+                found[work.kind] = str(error)
+    return found
+
+
+def _seconds(worker: Worker, rules: Rules) -> float:
+    bursts = [worker.ask(do="run", seconds=rules.burst / 2) for _ in range(ROUNDS)]
     return min(median(each["times"]) for each in bursts)
 
 

@@ -137,6 +137,13 @@ class LayerWork(Work):
         """The input and the cotangent of the output."""
         return normal(2, (self.batch, self.length, self.width))
 
+    def exponentials(self, flops: float) -> float:
+        """One of each pair that counts; its FLOPs are those beside the four maps."""
+        maps = 4 * 2 * self.batch * self.length * self.width**2
+        pairs = max(0.0, flops - (3 if self.backward else 1) * maps)
+        pairs /= (1 + BACKWARD if self.backward else 1) * 4 * self.width / self.heads
+        return (2 if self.backward else 1) * pairs
+
     def weights(self) -> list[np.ndarray]:
         """Kernels [D, D] of query, key, value and output."""
         drawn = normal(4, (self.width, self.width), seed=WEIGHTS)

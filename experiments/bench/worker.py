@@ -39,6 +39,10 @@ def main() -> None:
     for line in sys.stdin:
         wanted = json.loads(line)
         try:
+            if wanted["do"] == "begin":
+                contender = begin(order["target"], wanted["work"])
+                answer(channel, {})
+                continue
             answer(channel, VERBS[wanted.pop("do")](contender, **wanted))
         except Exception as error:
             answer(channel, {"refused": reason(error)})
@@ -90,6 +94,14 @@ def prepare(order: dict[str, Any]) -> tuple[Contender, dict[str, Any]]:
         **contender.facts,
     }
     return contender, facts
+
+
+def begin(target: str, work: dict[str, Any]) -> Contender:
+    """Other work of the same target, in a process that has its library already."""
+    module, _, name = target.partition(":")
+    contender = getattr(importlib.import_module(module), name)(read(work), {})
+    contender.call()
+    return contender
 
 
 def settle(threads: int | None, allocator: bool) -> str:

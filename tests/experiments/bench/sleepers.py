@@ -43,6 +43,23 @@ def wrong(work, given):
     return _contender(SECONDS, value=1.001)
 
 
+_PROCESSES = []
+
+
+def same_process(work, given):
+    """Refuses a second process for another kind of ceiling."""
+    if work.kind != "matmul" and not _PROCESSES:
+        raise Refused("this process is new")
+    _PROCESSES.append(work.kind)
+    return _contender(SECONDS)
+
+
+def no_exponentials(work, given):
+    if work.kind == "exp":
+        raise Refused("it has no exp")
+    return _contender(SECONDS)
+
+
 def unable(work, given):
     raise Refused("it has no such kernel")
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from experiments.bench.ceilings import floor
+from experiments.bench.ceilings import KINDS, floor, measure
+from experiments.bench.race import Rules
 from experiments.bench.rivals import most_jax, most_numpy
 from experiments.bench.work import AttentionWork, CeilingWork, LayerWork, StepWork
 
@@ -22,6 +23,44 @@ def test_the_slowest_need_is_the_floor_and_a_dispatch_comes_on_top():
     slow = CEILINGS | {"exp": {"rate": 1e5}}
     assert floor(work, PROGRAM, slow) == pytest.approx(4e6 / 256 / 1e5 + 1e-4)
     assert floor(StepWork(), PROGRAM, CEILINGS) == pytest.approx(4e-3)
+
+
+def test_the_exponentials_of_a_layer_are_those_of_its_attention():
+    shape = {"batch": 2, "length": 7, "heads": 3, "width": 15}
+    pairs = 2 * 3 * 28  # a triangle of 7 tokens for each head and example
+    maps, attention = 2 * 7 * 4 * 2 * 15**2, pairs * 4 * 5
+    forward = LayerWork(**shape, backward=False)
+    assert forward.exponentials(maps + attention) == pytest.approx(pairs)
+    both = LayerWork(**shape)
+    assert both.exponentials(3 * maps + 3.5 * attention) == pytest.approx(2 * pairs)
+
+
+def ceilings_by(monkeypatch, **libraries):
+    """What the contenders of `sleepers` reach at a step, and what was told."""
+    heard = []
+    targets = {name: f"sleepers:{target}" for name, target in libraries.items()}
+    monkeypatch.setattr("experiments.bench.ceilings.LIBRARIES", targets)
+    found = measure(StepWork(), Rules(burst=0.02), "cpu", heard.append)
+    return found, "\n".join(heard)
+
+
+def test_all_kinds_of_a_library_are_measured_in_one_process(importable, monkeypatch):
+    found, _ = ceilings_by(monkeypatch, jax="same_process", numpy="missing")
+    assert found.keys() == KINDS.keys()
+    for kind, each in found.items():
+        assert each["library"] == "jax"
+        assert each["rate"] == pytest.approx(CeilingWork(kind).amount() / 1e-2, rel=0.5)
+    assert "not installed" in found["matmul"]["all"]["numpy"]
+    assert found["dispatch"]["all"].keys() == {"jax"}
+
+
+def test_a_kind_that_every_library_refuses_is_left_out_and_told(
+    importable, monkeypatch
+):
+    found, said = ceilings_by(monkeypatch, jax="no_exponentials", numpy="missing")
+    assert found.keys() == KINDS.keys() - {"exp"}
+    assert "ceilings: no exp, so no floors: jax: it has no exp; numpy: " in said
+    assert floor(StepWork(), PROGRAM, found) is None
 
 
 def test_nothing_is_claimed_without_flops_or_ceilings():
