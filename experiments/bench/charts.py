@@ -8,6 +8,7 @@ from experiments.bench.details import scrolled
 from experiments.bench.race import CONTROL
 from experiments.bench.record import Measured, Record, Row
 from experiments.bench.statistics import interval
+from experiments.bench.validity import few
 from experiments.bench.words import took
 from experiments.report.html import Html, join, tag
 
@@ -57,8 +58,8 @@ def colours(record: Record) -> dict[str, str]:
 
 def bars(case: Measured, colour: dict[str, str]) -> Html:
     """Times of a case, with the intervals of their medians; a reason for no time."""
-    ends = [interval(row.rounds)[1] for row in case.rows if row.time]
-    scale = (WIDTH - LEFT - RIGHT) / max(ends, default=1.0)
+    ends = [_whisker(row)[1] for row in case.rows]
+    scale = (WIDTH - LEFT - RIGHT) / (max(ends, default=0.0) or 1.0)
     rows = [_bar(row, n, scale, colour[row.name]) for n, row in enumerate(case.rows)]
     height = len(case.rows) * (BAR + GAP) + GAP
     label = f"Times of {case.label}"
@@ -70,10 +71,10 @@ def _bar(row: Row, number: int, scale: float, colour: str) -> Html:
     name = _text(row.name, LEFT - 10, y + BAR - 4, "end")
     if row.time is None:
         return join(name, _text(_cut(f"not run: {row.refused}"), LEFT, y + BAR - 4))
-    low, high = interval(row.rounds)
+    low, high = _whisker(row)
     end, middle = LEFT + scale * row.time.median, y + BAR / 2
     least = f"M{LEFT + scale * low:.1f} {middle}H{LEFT + scale * high:.1f}"
-    mark = tag("path", d=least, class_="whisker")
+    mark = tag("path", d=least, class_="whisker") if low < high else None
     floor = None
     if row.floor is not None:
         x = LEFT + scale * row.floor
@@ -85,6 +86,13 @@ def _bar(row: Row, number: int, scale: float, colour: str) -> Html:
     )
     at = max(end, LEFT + scale * high) + 8
     return join(name, bar, mark, floor, _text(words, at, y + BAR - 4))
+
+
+def _whisker(row: Row) -> tuple[float, float]:
+    """The interval of a median; only the median where rounds are too few for one."""
+    if row.time is None or few(len(row.rounds)):
+        return (row.time.median if row.time else 0.0,) * 2
+    return interval(row.rounds)
 
 
 def _cut(words: str) -> str:

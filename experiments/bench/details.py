@@ -71,12 +71,15 @@ def _readers() -> Iterator[tuple[str, Callable[[Facts], str | None]]]:
     yield "FLOPs, XLA's count", _reader("xla_flops", "{:.3g}".format, inside=True)
     for kind in KINDS:
         yield kind, _operations(kind)
+    for key in ("cores", "torch_threads", "allocator", "device"):
+        yield key.replace("_", " "), _reader(key, str)
+    yield "seeds", _seeds
     yield "kernel", lambda facts: facts.get("kernel")
     yield "library calls", lambda facts: ", ".join(_program(facts).get("calls", ()))
 
 
 def _reader(
-    key: str, word: Callable[[float], str], *, inside: bool = False
+    key: str, word: Callable[[Any], str], *, inside: bool = False
 ) -> Callable[[Facts], str | None]:
     """What writes the fact of a key, of the program or of the process."""
 
@@ -85,6 +88,10 @@ def _reader(
         return None if value is None else word(value)
 
     return read
+
+
+def _seeds(facts: Facts) -> str:
+    return ", ".join(f"{name} {x}" for name, x in facts.get("seeds", {}).items())
 
 
 def _operations(kind: str) -> Callable[[Facts], str | None]:

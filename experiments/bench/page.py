@@ -7,7 +7,7 @@ from typing import Any
 from experiments.bench import charts
 from experiments.bench.details import details, scrolled
 from experiments.bench.record import Measured, Record
-from experiments.bench.table import said, share, temporary
+from experiments.bench.table import deviation, said, share, span, temporary
 from experiments.bench.words import took
 from experiments.policy import content_policy
 from experiments.report.html import Html, join, tag
@@ -99,19 +99,36 @@ def _case(case: Measured, colour: dict[str, str]) -> Html:
     caption = tag("figcaption", tag("strong", case.label), " ", load)
     table = _table(case.label, [_cells(row) for row in case.rows])
     more = details(case, is_open=case.work["suite"] == "compile")
-    return tag("figure", caption, charts.bars(case, colour), table, more)
+    notes = [tag("li", each, class_="invalid") for each in _notes(case)]
+    listed = tag("ul", *notes) if notes else None
+    return tag("figure", caption, charts.bars(case, colour), table, listed, more)
+
+
+def _notes(case: Measured) -> list[str]:
+    """What makes a contender's time worthless: work removed, constants folded."""
+    return [
+        f"{row.name}: {note}."
+        for row in case.rows
+        for note in (row.facts.get("program") or {}).get("notes", ())
+    ]
 
 
 def _cells(row: Any) -> list[Any]:
     if row.time is None:
         return [row.name, f"not run: {row.refused}"]
-    ratio, span = "", ""
-    if row.ratio is not None:
-        ratio = f"{row.ratio.value:.2f} x"
-        span = f"{row.ratio.low:.2f} to {row.ratio.high:.2f}"
+    ratio = "" if row.ratio is None else f"{row.ratio.value:.2f} x"
     goal = "" if row.goal is None else f"{row.goal:g} {row.reached}"
-    times = [took(row.time.median), took(row.time.mad)]
-    return [row.name, *times, ratio, span, goal, share(row), temporary(row), said(row)]
+    times = [took(row.time.median), deviation(row)]
+    return [
+        row.name,
+        *times,
+        ratio,
+        span(row),
+        goal,
+        share(row),
+        temporary(row),
+        said(row),
+    ]
 
 
 def _table(caption: str, rows: Sequence[Sequence[Any]]) -> Html:

@@ -165,6 +165,18 @@ def test_the_page_shows_stages_memory_operations_backends_and_load(made):
     assert "<details open><summary>" in page.render(made)
 
 
+def test_the_page_has_no_interval_of_few_rounds_and_shows_notes(made):
+    case = made.cases[0]
+    rounds = [[1e-3 + n / 1e4] for n in range(6)]
+    case.rows[0] = dataclasses.replace(case.rows[0], rounds=rounds)
+    case.rows[2] = dataclasses.replace(case.rows[2], rounds=rounds[:2])
+    case.rows[0].facts["program"]["notes"] = ["1 of 2 <arrays> are not read"]
+    html = page.render(dataclasses.replace(made, cases=[case]))
+    assert "<td>not judged</td>" in html
+    assert html.count('class="whisker"') == 1
+    assert "ours: 1 of 2 &lt;arrays&gt; are not read." in html
+
+
 def test_the_ceilings_differ_in_dash_and_are_named_at_their_lines(made):
     html = page.render(made)
     for look, name in (("d0", "matmul, 90 GFLOP/s"), ("d1", "batched, 70 GFLOP/s")):
