@@ -179,6 +179,11 @@ def preference(shapes: Shapes, platform: str) -> tuple[str, ...]:
     """
     if platform == "gpu" and fused.is_kernel(shapes, platform):
         return ("fused", "blockwise", "dense")
-    if shapes.t * shapes.s <= SMALL:
+    if is_small(shapes):
         return ("dense",)
     return ("blockwise", "dense")
+
+
+def is_small(shapes: Shapes) -> bool:
+    """Whether all logits of a head fit in the cache."""
+    return shapes.t * shapes.s <= SMALL

@@ -7,7 +7,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from attn.backends.dispatch import BACKENDS, choose, placed, steps
+from attn.backends.dispatch import (
+    BACKENDS,
+    choose,
+    is_small,
+    placed,
+    preference,
+    steps,
+)
 from attn.backends.probes import check_probes
 from attn.shapes import Shapes, check_heads
 from attn.spec.attention import as_attention
@@ -34,6 +41,17 @@ class Explanation:
     reasons: dict[str, str | None]
     at_once: int
 
+    @property
+    def why(self) -> str:
+        """Why "auto" takes the one that runs; empty where another was asked for."""
+        order = preference(self.shapes, self.platform)
+        able = [name for name in order if self.reasons[name] is None]
+        if self.runs != able[0]:
+            return ""
+        if order == ("dense",) and is_small(self.shapes):
+            return "small: all logits of a head fit the cache"
+        return f"the first of {', '.join(order)} that does not refuse"
+
     def __str__(self) -> str:
         size = self.shapes
         width = max(map(len, self.reasons))
@@ -45,7 +63,8 @@ class Explanation:
         for name, reason in self.reasons.items():
             if name == self.runs:
                 heads = "1 head" if self.at_once == 1 else f"{self.at_once} heads"
-                word = f"runs, {heads} at a time"
+                why = f" ({self.why})" if self.why else ""
+                word = f"runs, {heads} at a time{why}"
             else:
                 word = "could run" if reason is None else f"refuses: {reason}"
             lines.append(f"  {name:{width}}  {word}")

@@ -52,7 +52,8 @@ def explain(
         f" decoding remembers {cost['state_bytes_per_token']:,.0f} bytes a token"
     )
     for name, reason in found["backends"].items():
-        print(f"  {name:<11}{reason}")
+        why = f" ({found['why']})" if reason == "runs" else ""
+        print(f"  {name:<11}{reason}{why}")
 
 
 def _check(option: str, name: str, known: tuple[str, ...]) -> None:
@@ -94,7 +95,7 @@ def _numbers(option: str, text: str, count: int, example: str) -> list[int]:
 
 
 def answers(spec: str, shapes: "Shapes", platform: str | None) -> dict:
-    """What each backend says: runs, could run, or why it refuses."""
+    """What each backend says: runs and why, could run, or why it refuses."""
     from attn import explain  # late, like the one below
     from attn.spec.attention import as_attention
 
@@ -108,6 +109,7 @@ def answers(spec: str, shapes: "Shapes", platform: str | None) -> dict:
         "platform": found.platform,
         "cost": declared(as_attention(spec), shapes),
         "backends": said | {found.runs: "runs"},
+        "why": found.why,
     }
 
 

@@ -91,6 +91,33 @@ def test_explain_says_who_runs_and_why_others_do_not():
     assert len(text.splitlines()) == 2 + len(dispatch.BACKENDS)
 
 
+@pytest.mark.parametrize(
+    ("spec", "shapes", "platform", "why"),
+    [
+        ("causal", SHORT, "cpu", "small: all logits of a head fit the cache"),
+        ("causal", LONG, "cpu", "the first of blockwise, dense that does not refuse"),
+        ("entmax", LONG, "cpu", "the first of blockwise, dense that does not refuse"),
+        (
+            "alibi",
+            HALF,
+            "gpu",
+            "the first of fused, blockwise, dense that does not refuse",
+        ),
+    ],
+)
+def test_explain_says_why_the_one_that_runs_was_chosen(spec, shapes, platform, why):
+    told = explain(spec, shapes, platform=platform)
+    assert told.why == why
+    (line,) = (line for line in str(told).splitlines() if "  runs, " in line)
+    assert line.endswith(f" at a time ({why})")
+
+
+def test_explain_has_no_reason_of_its_own_for_a_backend_that_was_asked_for():
+    told = dataclasses.replace(explain("causal", LONG, platform="cpu"), runs="dense")
+    assert told.why == ""
+    assert "(the first of" not in str(told)
+
+
 def test_looped_heads_equal_heads_side_by_side():
     random = np.random.default_rng(0)
     draw = lambda n: jnp.asarray(random.normal(size=(2, 17, n, 8)), jnp.float32)  # noqa: E731
