@@ -13,8 +13,10 @@ QUIET = "run again on a quiet machine"
 
 
 def few(rounds: int) -> str:
-    """Whether rounds are too few for an interval; empty if they are enough."""
-    return f"too few rounds: {rounds} of at least {FEWEST}" if rounds < FEWEST else ""
+    """That rounds are too few for an interval, and the remedy; empty if enough."""
+    if rounds >= FEWEST:
+        return ""
+    return f"too few rounds: {rounds} of at least {FEWEST}; give --rounds {FEWEST}"
 
 
 def noise(

@@ -105,11 +105,13 @@ def begin(target: str, work: dict[str, Any]) -> Contender:
 
 
 def settle(threads: int | None, allocator: bool) -> str:
-    """Threads by affinity, which every library reads, and the allocator.
+    """Threads by affinity, which every library reads, no cache, and the allocator.
 
     Returns:
       What was done with the allocator.
     """
+    # Before JAX comes: every compilation is timed from nothing, so no hit is recorded.
+    os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
     if threads and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     return process.keep_memory() if allocator else process.LEFT

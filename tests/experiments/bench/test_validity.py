@@ -100,7 +100,7 @@ def test_few_rounds_show_numbers_without_an_interval():
     assert "1.04 x" in said
     assert "1.04 to" not in said
     assert "0.0 us" not in said
-    assert "too few rounds: 2 of at least 5" in said
+    assert "INVALID: too few rounds: 2 of at least 5; give --rounds 5." in said
 
 
 @pytest.mark.parametrize(

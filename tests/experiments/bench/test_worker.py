@@ -35,6 +35,17 @@ def test_torch_tells_its_threads():
     assert facts["torch_threads"] == facts["cores"]
 
 
+def test_compiling_starts_from_nothing_whatever_cache_the_user_has(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    work = AttentionWork(length=7, batch=1, heads=2, width=3)
+    facts = told(CONTENDERS["attention"]["ours"], work)
+    assert facts["program"]["flops"]
+    assert not list(tmp_path.iterdir())
+
+
 def test_seeds_are_those_of_the_data():
     assert AttentionWork().seeds == {"data": 0}
     assert LayerWork().seeds == {"data": 0, "weights": 1}
