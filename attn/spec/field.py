@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
+SCALARS = ((np.bool_, bool), (np.integer, int), (np.floating, float))
 PRINTED_ELEMENTS = 4096  # a longer array prints as its type: nobody reads a megabyte
 
 
@@ -76,9 +77,12 @@ def is_varying(value: Any) -> bool:
 
 
 def as_leaf(value: Any) -> Any:
-    """Turns a list into a float32, int32 or bool array; leaves the rest alone."""
+    """Turns a list into a float32, int32 or bool array, NumPy's numbers into Python's.
+
+    A number that NumPy computed is static, as the same number written down is.
+    """
     if not isinstance(value, list):
-        return value
+        return _plain(value)
     try:
         array = np.asarray(value)
     except ValueError:  # rows of different lengths
@@ -89,6 +93,16 @@ def as_leaf(value: Any) -> Any:
     array = array.astype(dtypes[array.dtype.kind])
     array.flags.writeable = False  # pieces are frozen
     return array
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy scalar as Python's number, also in tuples; anything else as it is."""
+    if type(value) is tuple:
+        return tuple(map(_plain, value))
+    for scalar, python in SCALARS:
+        if isinstance(value, scalar):
+            return python(value)
+    return value
 
 
 def same_value(one: Any, other: Any) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from attn.spec.logit import Identity, Logits, check_number, known, learned_scalar
-from attn.spec.patterns import repr_function, set_function
+from attn.spec.patterns import repr_function, returned, set_function
 from attn.spec.piece import piece
 from attn.spec.relative import T5, Alibi
 
@@ -22,6 +22,7 @@ class Scale(Logits):
     """
 
     by: Any
+    numbers = ("by",)
     reference: ClassVar[str] = "Henry et al. 2020, section 3, arXiv 2010.04245"
 
     def validate(self):
@@ -47,6 +48,7 @@ class LogLength(Logits):
 
     by: Any = 1.0
     positional = True
+    numbers = ("by",)
     reference: ClassVar[str] = "Nakanishi 2025, section 3, arXiv 2501.19399"
 
     def validate(self):
@@ -72,6 +74,7 @@ class Softcap(Logits):
     """
 
     cap: Any
+    numbers = ("cap",)
     reference: ClassVar[str] = "Gemma team 2024, section 2, arXiv 2408.00118"
 
     def validate(self):
@@ -125,8 +128,9 @@ class Bias(Logits):
 class Fn(Logits):
     """Any function with arrays of its own: `f(logits, site, **arrays) -> logits`.
 
-    `fn(lambda logits, site, slope: logits - slope * site.distance, slope=0.1)`. Define
-    the function once: each new function object is traced anew.
+    `fn(lambda logits, site, slope: logits - slope * site.distance, slope=0.1)`. A
+    result [1, S], [T, 1] or a number is broadcast. Define the function once: each new
+    function object is traced anew.
 
     Reference:
       Dong et al. 2024, section 3, arXiv 2412.05496 (FlexAttention's score_mod).
@@ -145,7 +149,9 @@ class Fn(Logits):
         return repr_function(self)
 
     def apply(self, logits, site):
-        return self.function(logits, site, **self.arrays)
+        result = self.function(logits, site, **self.arrays)
+        result = returned(self, result, logits.shape)
+        return jnp.broadcast_to(result, logits.shape).astype(logits.dtype)
 
 
 LOGITS = {

@@ -10,6 +10,7 @@ from attn.spec.field import is_array, is_varying
 from attn.spec.piece import Piece, piece
 from attn.spec.site import Site
 
+LARGEST = 2**31 - 1  # positions are int32
 Known = tuple[int, int]  # lowest and highest position
 Span = Known | None
 
@@ -193,13 +194,20 @@ class Everything(Mask):
         return Cover.FULL
 
 
-def check_whole(name: str, field: str, value: Any, least: int = 0) -> None:
-    """A static number must be whole and not below `least`; arrays are trusted."""
+def check_whole(
+    name: str, field: str, value: Any, least: int = 0, most: int = LARGEST
+) -> None:
+    """A static number must be whole, from `least` to `most`; arrays are trusted."""
     if is_array(value) or is_varying(value):
         return
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(
             f"{name}: `{field}` must be a whole number of at least {least}, "
+            f"got {value!r}."
+        )
+    if value > most:
+        raise ValueError(
+            f"{name}: `{field}` must be a whole number of at most {most}, "
             f"got {value!r}."
         )
 

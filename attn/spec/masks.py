@@ -43,6 +43,7 @@ class Window(Mask):
     back: Any = None
     ahead: Any = None
     positional = True
+    numbers = ("back", "ahead")
     reference: ClassVar[str] = "Beltagy et al. 2020, section 3.1, arXiv 2004.05150"
 
     def validate(self):
@@ -82,6 +83,7 @@ class Prefix(Mask):
 
     length: Any
     positional = True
+    numbers = ("length",)
     reference: ClassVar[str] = "Raffel et al. 2020, section 3.2.1, arXiv 1910.10683"
 
     def validate(self):
@@ -108,6 +110,7 @@ class First(Mask):
 
     count: Any
     positional = True
+    numbers = ("count",)
     reference: ClassVar[str] = "Xiao et al. 2023, section 3.2, arXiv 2309.17453"
 
     def validate(self):
@@ -149,6 +152,7 @@ class Dilated(Mask):
 
     step: Any
     positional = True
+    numbers = ("step",)
     reference: ClassVar[str] = "Child et al. 2019, section 4.2, arXiv 1904.10509"
 
     def validate(self):
@@ -176,6 +180,7 @@ class Chunked(Mask):
 
     size: Any
     positional = True
+    numbers = ("size",)
     reference: ClassVar[str] = "Parmar et al. 2018, section 3.2, arXiv 1802.05751"
 
     def validate(self):
@@ -205,6 +210,7 @@ class GlobalTokens(Mask):
 
     count: Any
     positional = True
+    numbers = ("count",)
     reference: ClassVar[str] = "Beltagy et al. 2020, section 3.1, arXiv 2004.05150"
 
     def validate(self):

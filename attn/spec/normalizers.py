@@ -69,6 +69,7 @@ class Softmax(Normalizer):
     """
 
     sink: Any = None
+    numbers = ("sink",)
     reference: ClassVar[str] = "Vaswani et al. 2017, eq. 1, arXiv 1706.03762"
 
     def validate(self):
@@ -162,6 +163,7 @@ class Sigmoid(Pointwise):
     """
 
     bias: Any = 0.0
+    numbers = ("bias",)
     reference: ClassVar[str] = "Ramapuram et al. 2024, arXiv 2409.04431"
 
     def validate(self):

@@ -5,6 +5,7 @@ import difflib
 import functools
 import inspect
 import operator
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -24,6 +25,8 @@ from attn.spec.positions import POSITIONS
 from attn.spec.scaling import SCALINGS
 from attn.spec.similarity import SIMILARITIES
 
+# A comment, or a quoted word, in which a # is nothing special.
+COMMENT = re.compile(r"""('[^']*'|"[^"]*")|#.*""")
 LONGEST = 100_000  # characters; a longer text is data, and wants an array
 OPERATORS: dict[type, tuple[str, Callable]] = {
     ast.BitAnd: ("&", operator.and_),
@@ -77,7 +80,7 @@ def parse(text: str, names: Mapping[str, Any] | None = None) -> Any:
     Args:
       text: For example `causal & window(back=128)` or `softcap(50) >> alibi`. Pieces of
         several kinds may stand side by side, `causal, softcap(50)`, and make an
-        `Attention`.
+        `Attention`. It may have several lines, and comments from # to a line's end.
       names: The user's own functions, pieces and arrays by name.
 
     Returns:
@@ -99,7 +102,8 @@ def _known(text: str) -> Piece:
 
 
 def _read(text: str, names: Mapping[str, Any]) -> Piece:
-    text = " ".join(text.splitlines()).strip()
+    lines = (COMMENT.sub(r"\1", line) for line in text.splitlines())
+    text = " ".join(lines).strip()
     if len(text) > LONGEST:
         raise NotationError(
             f"notation: {len(text)} characters is too long, at most {LONGEST} are "

@@ -9,8 +9,8 @@ import numpy as np
 
 from attn import numerics
 from attn.spec.field import is_array, is_varying, write
-from attn.spec.mask import Cover, Mask, check_whole
-from attn.spec.piece import piece
+from attn.spec.mask import LARGEST, Cover, Mask, check_whole
+from attn.spec.piece import Piece, piece
 
 
 @piece("random_blocks")
@@ -18,7 +18,7 @@ class RandomBlocks(Mask):
     """Each pair of blocks of `size` positions is allowed with probability `rate`.
 
     The draw depends on (seed, query block, key block) only, so it is the same for every
-    length and tiling.
+    length and tiling; the seed is a whole number below 2^32.
 
     Reference:
       Zaheer et al. 2020, section 2, arXiv 2007.14062 (BigBird's random attention).
@@ -35,18 +35,21 @@ class RandomBlocks(Mask):
             raise ValueError(
                 f"random_blocks: `rate` must lie from 0 to 1, got {self.rate!r}."
             )
-        for field, least in (("size", 1), ("seed", 0)):
+        for field, least, most in (("size", 1, LARGEST), ("seed", 0, 2**32 - 1)):
             if not isinstance(getattr(self, field), int):
                 raise ValueError(
                     f"random_blocks: `{field}` must be a whole number, "
                     f"got {getattr(self, field)!r}."
                 )
-            check_whole("random_blocks", field, getattr(self, field), least)
+            check_whole("random_blocks", field, getattr(self, field), least, most)
 
     def _drawn(self, query_block, key_block):
         """The draw of blocks; the same bits from NumPy and from JAX."""
-        bits = numerics.mix(query_block.astype("uint32") * np.uint32(0x9E3779B1))
-        bits = numerics.mix(bits + key_block.astype("uint32") + np.uint32(self.seed))
+        spread = np.uint32(0x9E3779B1)  # odd, so that no two numbers become one
+        # Hashed, since seeds that are merely added to a block are shifts of one draw.
+        seed = numerics.mix(np.array([[self.seed]], np.uint32) * spread)
+        bits = numerics.mix((query_block.astype("uint32") * spread) ^ seed)
+        bits = numerics.mix(bits + key_block.astype("uint32"))
         return (bits >> np.uint32(8)) < np.uint32(round(self.rate * (1 << 24)))
 
     def allows(self, site):
@@ -81,6 +84,7 @@ class Blocks(Mask):
     table: Any
     size: int
     positional = True
+    numbers = ("size",)
     reference: ClassVar[str] = "Child et al. 2019, section 5.4, arXiv 1904.10509"
 
     def validate(self):
@@ -136,22 +140,26 @@ class Dense(Mask):
     reference: ClassVar[str] = "Vaswani et al. 2017, section 3.2.3, arXiv 1706.03762"
 
     def validate(self):
-        if is_array(self.array) and self.array.dtype != bool:
+        array = self.array
+        while is_varying(array):
+            array = array.value
+        if is_array(array) and array.dtype != bool:
             raise ValueError(
                 "dense: `array` must be boolean (True may attend), got "
-                f"{self.array.dtype}; for numbers to add use `bias(array)`."
+                f"{array.dtype}; for numbers to add use `bias(array)`."
             )
 
     def allows(self, site):
-        return jnp.asarray(self.array)
+        array = jnp.asarray(self.array)  # a transformation may have put numbers
+        return array if array.dtype == bool else array != 0
 
 
 @piece("predicate")
 class Predicate(Mask):
     """Any function of a site, with arrays of its own: `f(site, **arrays) -> bool`.
 
-    `predicate(lambda site, gap: site.distance > gap, gap=2)`. Define the function once:
-    each new function object is traced anew.
+    `predicate(lambda site, gap: site.distance > gap, gap=2)`. Of a result of numbers 0
+    means hidden. Define the function once: each new function object is traced anew.
 
     Reference:
       Dong et al. 2024, section 3, arXiv 2412.05496 (FlexAttention's mask_mod).
@@ -169,11 +177,19 @@ class Predicate(Mask):
         return repr_function(self)
 
     def allows(self, site):
-        return self.function(site, **self.arrays)
+        shape = np.broadcast_shapes(site.query_pos.shape, site.key_pos.shape)
+        result = returned(self, self.function(site, **self.arrays), shape)
+        return result if result.dtype == bool else result != 0
 
 
 def set_function(self: Any, function: Any, arrays: dict[str, Any]) -> None:
     """Puts a user's function and its arrays into a piece."""
+    is_class = isinstance(function, type) and issubclass(function, Piece)
+    if isinstance(function, Piece) or is_class:
+        raise ValueError(
+            f"{self.name}: expected a function, got the piece `{function.name}`; give "
+            f"the piece itself, without `{self.name}`."
+        )
     if not callable(function):
         raise ValueError(f"{self.name}: expected a function, got {function!r}.")
     arrays = {name: _argument(self.name, name, x) for name, x in arrays.items()}
@@ -191,6 +207,34 @@ def _argument(piece_name: str, name: str, value: Any) -> Any:
         raise ValueError(
             f"{piece_name}: `{name}` must be an array or a number, got {value!r}."
         ) from None
+
+
+def returned(self: Any, result: Any, shape: tuple[int, ...]) -> Any:
+    """What a user's function returned, as an array of rank 2 that fits a tile.
+
+    Raises:
+      ValueError: It is not made of numbers, or does not broadcast to `shape`.
+    """
+    word = f"{self.name}: `{write(self.function)}`"
+    try:
+        array: Any = result if is_array(result) else np.asarray(result)
+    except (TypeError, ValueError):  # a list of what is traced, or of odd lengths
+        array = np.asarray(None)
+    real = jnp.issubdtype(array.dtype, jnp.number) or array.dtype == bool
+    if not real or jnp.issubdtype(array.dtype, jnp.complexfloating):
+        got = getattr(result, "dtype", type(result).__name__)
+        raise ValueError(f"{word} must return an array of real numbers, got {got}.")
+    if array.ndim < 2:
+        array = array.reshape((1,) * (2 - array.ndim) + tuple(array.shape))
+    fits = array.ndim == len(shape) and all(
+        size in (1, expected) for size, expected in zip(array.shape, shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"{word} must return [T, S] = {list(shape)} or what broadcasts to it, "
+            f"got {list(np.shape(result))}."
+        )
+    return array
 
 
 def repr_function(self: Any) -> str:

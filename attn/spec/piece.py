@@ -35,9 +35,10 @@ class Piece:
 
     Class attributes: `name` is the word in the notation, `kind` the slot of `Attention`
     that it fills, `reference` its source, `positional` whether it compares absolute
-    positions, `needs` names the per-token data that it reads, and `indexed` maps each
-    array that is indexed by query or key storage
-    to the axes in question, for example `{"array": ("query", "key")}`.
+    positions, `needs` names the per-token data that it reads, `numbers` the fields that
+    hold one number for each head, and `indexed` maps each array that is indexed by
+    query or key storage to the axes in question, for example
+    `{"array": ("query", "key")}`.
     """
 
     name: ClassVar[str] = ""
@@ -45,6 +46,7 @@ class Piece:
     reference: ClassVar[str] = ""
     positional: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
+    numbers: ClassVar[tuple[str, ...]] = ()
     indexed: ClassVar[dict[str, tuple[str, ...]]] = {}
     _structure: "Structure"
 
@@ -95,8 +97,8 @@ class Piece:
         """Checks that arrays fit one head with T queries and S keys.
 
         Raises:
-          ValueError: An axis is neither the expected size nor 1, or an array still has
-            its axis of heads or batch.
+          ValueError: An axis is neither the expected size nor 1, an array still has
+            its axis of heads or batch, or several numbers stand where one belongs.
         """
         for leaf in jax.tree.leaves(self, is_leaf=is_varying):
             if is_varying(leaf):
@@ -104,9 +106,25 @@ class Piece:
                     f"attend: {leaf.word} arrays are for attend_heads; for one head "
                     "give its own array."
                 )
+        self.check_numbers()
         for inner in self.walk():
             for name, axes in inner.indexed.items():
                 _check_axes(inner, name, axes, {"query": ("T", t), "key": ("S", s)})
+
+    def check_numbers(self) -> None:
+        """Checks that what is one number for each head is one number for this head.
+
+        Raises:
+          ValueError: It has axes: along queries or keys it would mean something else.
+        """
+        for inner in self.walk():
+            for name in inner.numbers:
+                shape = tuple(getattr(getattr(inner, name), "shape", ()))
+                if shape:
+                    raise ValueError(
+                        f"{inner.name}: `{name}` must be one number per head, got "
+                        f"shape {shape}; wrap it in per_head."
+                    )
 
     def replace(self, **changes: Any):
         """A copy with other field values, without validation (they may be traced)."""

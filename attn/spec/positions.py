@@ -65,12 +65,14 @@ class Sinusoidal(Position):
     base: Any = 10000.0
     positional = True
     embeds = True
+    numbers = ("base",)
     reference: ClassVar[str] = "Vaswani et al. 2017, section 3.5, arXiv 1706.03762"
 
     def validate(self):
         check_above("sinusoidal", "base", self.base, 1)
 
     def embed(self, x, positions):
+        self.check_numbers()
         width = x.shape[-1]
         exponent = np.arange(0, width, 2) / width
         wide = accumulation_dtype(x.dtype)
@@ -147,6 +149,7 @@ class Rotary(Position):
     scaling: Any = None
     positional = True
     rotates = True
+    numbers = ("base",)
     reference: ClassVar[str] = "Su et al. 2021, eq. 34, arXiv 2104.09864"
 
     def validate(self):
@@ -168,6 +171,7 @@ class Rotary(Position):
             )
 
     def rotate(self, x, positions):
+        self.check_numbers()
         width = x.shape[-1] if self.width is None else self.width
         if width % 2 or width > x.shape[-1]:
             raise ValueError(

@@ -34,6 +34,7 @@ class Alibi(Logits):
 
     slopes: Any = None
     positional = True
+    numbers = ("slopes",)
     reference: ClassVar[str] = "Press et al. 2022, section 3, arXiv 2108.12409"
 
     def validate(self):

@@ -56,6 +56,7 @@ class Linear(Scaling):
     """
 
     factor: Any
+    numbers = ("factor",)
     reference: ClassVar[str] = "Chen et al. 2023, eq. 4, arXiv 2306.15595"
 
     def validate(self):
@@ -76,6 +77,7 @@ class Ntk(Scaling):
     """
 
     factor: Any
+    numbers = ("factor",)
     reference: ClassVar[str] = "Peng et al. 2023, section 3.1, arXiv 2309.00071"
 
     def validate(self):
@@ -103,6 +105,7 @@ class Yarn(Scaling):
     context: int
     slow: float = 1.0
     fast: float = 32.0
+    numbers = ("factor", "context", "slow", "fast")
     reference: ClassVar[str] = "Peng et al. 2023, eq. 17 to 22, arXiv 2309.00071"
 
     def validate(self):

@@ -83,6 +83,7 @@ class Dot(Similarity):
     """
 
     scale: Any = None
+    numbers = ("scale",)
     reference: ClassVar[str] = "Vaswani et al. 2017, eq. 1, arXiv 1706.03762"
 
     def validate(self):
@@ -105,6 +106,7 @@ class Cosine(Similarity):
     """
 
     temperature: Any = 0.1
+    numbers = ("temperature",)
     reference: ClassVar[str] = "Henry et al. 2020, section 3, arXiv 2010.04245"
 
     def validate(self):
@@ -189,6 +191,7 @@ class L2(Similarity):
     """
 
     scale: Any = None
+    numbers = ("scale",)
     reference: ClassVar[str] = "Kim et al. 2021, section 3.2, arXiv 2006.04710"
 
     def validate(self):

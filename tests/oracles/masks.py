@@ -75,8 +75,9 @@ def _mix(bits):
 
 def random_blocks(rate, size, seed):
     def allows(pair):
-        bits = _mix((pair.i // size * 0x9E3779B1) & 0xFFFFFFFF)
-        bits = _mix((bits + pair.j // size + seed) & 0xFFFFFFFF)
+        hashed = _mix((seed * 0x9E3779B1) & 0xFFFFFFFF)
+        bits = _mix((pair.i // size * 0x9E3779B1) & 0xFFFFFFFF ^ hashed)
+        bits = _mix((bits + pair.j // size) & 0xFFFFFFFF)
         return (bits >> 8) / 2**24 < rate
 
     return allows

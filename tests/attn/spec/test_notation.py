@@ -29,7 +29,7 @@ from attn.spec.notation import PIECES
          attn.alibi(slopes=attn.per_head([0.5, 0.25]))),
         ("bias([[0, -inf], [nan, 1.5]])",
          attn.bias([[0.0, -np.inf], [np.nan, 1.5]])),
-        ("scale(array(2.0, 'float64'))", attn.scale(np.float64(2.0))),
+        ("scale(array(2.0, 'float64'))", attn.scale(np.array(2.0))),
         ("rotary(scaling=yarn(4.0, 2048))",
          attn.rotary(scaling=attn.yarn(4.0, 2048))),
         ("causal, softcap(50)",
