@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def implementation(x: Any) -> Any:
@@ -43,21 +44,23 @@ def read(whole: jax.Array, place: list, at: Sequence[Any]) -> jax.Array:
     A slice of its own for each call: XLA then copies it once, where slices of a block
     that several calls share are fused into all that reads them.
     """
-    begin, sizes = [0] * whole.ndim, list(whole.shape)
+    sizes = [1 if dim in place else size for dim, size in enumerate(whole.shape)]
+    part = jax.lax.dynamic_slice(whole, _begin(whole, place, at), sizes)
+    return jax.lax.squeeze(part, [dim for dim in place if dim is not None])
+
+
+def _begin(whole: jax.Array, place: list, at: Sequence[Any]) -> list:
+    """Where the call `at` of each level begins, all of one integer type."""
+    begin: list[Any] = [np.int32(0)] * whole.ndim
     for dim, n in zip(place, at, strict=True):
         if dim is not None:
-            begin[dim], sizes[dim] = n, 1
-    part = jax.lax.dynamic_slice(whole, begin, sizes)
-    return jax.lax.squeeze(part, [dim for dim in place if dim is not None])
+            begin[dim] = jnp.asarray(n, jnp.int32)
+    return begin
 
 
 def put(whole: jax.Array, block: jax.Array, place: list, at: list) -> jax.Array:
     """An array with a block in it, which begins at the call `at` of each level."""
-    begin = [0] * whole.ndim
-    for dim, n in zip(place, at, strict=True):
-        if dim is not None:
-            begin[dim] = n
-    return jax.lax.dynamic_update_slice(whole, block, begin)
+    return jax.lax.dynamic_update_slice(whole, block, _begin(whole, place, at))
 
 
 def written(whole: jax.Array, part: jax.Array, place: list, at: list) -> jax.Array:

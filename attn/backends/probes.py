@@ -22,7 +22,7 @@ class Folded(NamedTuple):
     sums: Mapping[str, jax.Array]  # of the unfinished weights
     gain: jax.Array  # finishes them
     largest: jax.Array  # logit
-    total: jax.Array  # of exp(logit - largest)
+    log_sum_exp: jax.Array  # of the logits
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -145,7 +145,7 @@ PROBES = {
         Probe(
             name="log_sum_exp",
             whole=lambda logits, weights, site: numerics.log_sum_exp(logits),
-            finish=lambda folded: folded.largest + numerics.safe_log(folded.total),
+            finish=lambda folded: folded.log_sum_exp,
         ),
         Probe(
             name="entropy",

@@ -98,8 +98,10 @@ class Softmax(Normalizer):
             return numerics.safe_reciprocal(total)
         sink = known(self, "sink", total.dtype)
         # 1 / (total + exp(sink - largest)), without overflow where the sink is large.
-        gain = jnp.exp(-jnp.logaddexp(numerics.safe_log(total), sink - largest))
-        return jnp.where(total == 0, 0.0, gain)
+        empty = total == 0
+        seen = jnp.log(jnp.where(empty, 1.0, total))
+        gain = jnp.exp(-jnp.logaddexp(seen, sink - numerics.finite_max(largest)))
+        return jnp.where(empty, 0.0, gain)
 
 
 def _number_or(normalizer: Normalizer, field: str, *, none: bool = False) -> None:

@@ -6,7 +6,7 @@ the piece is made and kept in its tree structure.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
 import jax
@@ -84,6 +84,11 @@ class Piece:
         yield self
         for inner in self.pieces().values():
             yield from inner.walk()
+
+    def functions(self) -> Iterator[Callable]:
+        """Yields the functions of the user in this piece and every piece inside it."""
+        for inner in self.walk():
+            yield from (x for _, x in inner._structure.static if callable(x))
 
     def needs_positions(self) -> bool:
         """Whether the result depends on absolute positions."""

@@ -14,6 +14,7 @@ from attn.backends.planner import Tiling
 from attn.backends.probes import probe
 from attn.shapes import Shapes
 from attn.spec.attention import Attention
+from attn.spec.closure import captures_tracer
 from attn.spec.logit import known
 from attn.spec.normalizers import Softmax, SoftmaxOne
 from attn.spec.site import At, resolve
@@ -25,6 +26,11 @@ def supports(
     """Why a spec cannot be folded over key blocks, or None."""
     if not spec.normalizer.mergeable:
         return f"`{spec.normalizer!r}` needs a whole row at once: it is no monoid"
+    if any(map(captures_tracer, spec.logits.functions())):
+        return (
+            f"a function in `{spec.logits!r}` closes over an array that is traced, "
+            "whose gradient would be lost; give it by name: attn.fn(f, table=table)"
+        )
     for name in probes:
         if probe(name).finish is None:
             return f"{probe(name)!r} is, or reads, an array [T, S]"
@@ -119,4 +125,6 @@ def _sink(normalizer: Softmax, output: jax.Array, sums: jax.Array) -> jax.Array:
     if normalizer.sink is None:
         return output
     sink = known(normalizer, "sink", sums.dtype)
-    return output * jax.nn.sigmoid(sums - sink)[:, None]
+    empty = sums == -jnp.inf  # as a sink may be
+    share = jax.nn.sigmoid(jnp.where(empty, 0.0, sums) - sink)
+    return output * jnp.where(empty, 0.0, share)[:, None]

@@ -23,8 +23,8 @@ def decides(mask: Mask, known: bool) -> bool:
 
 def tiles(mask: Mask, where: At, rows: int, cols: int) -> jax.Array:
     """Booleans [T / rows, S / cols]; True is always sound."""
-    query = {"pos": where.query_pos, **where.query}
-    key = {"pos": where.key_pos, **where.key}
+    query = {**where.query, "pos": where.query_pos}
+    key = {**where.key, "pos": where.key_pos}
     names = ("pos", "segment")
     q = {n: _spans(query[n], rows) for n in names if n in query}
     k = {n: _spans(key[n], cols) for n in names if n in key}

@@ -173,8 +173,8 @@ def triangular(push, back, tangents, primal: Closed, inputs) -> Closed:
     # part gets an empty piece of all of them added, which costs nothing.
     def link(tree, seed):
         def pad(x):
-            zero = jnp.zeros((), seed.dtype)
-            return jax.lax.pad(seed, zero, [(x.size, 0, 0)])
+            mine = seed.astype(x.dtype)
+            return jax.lax.pad(mine, jnp.zeros((), x.dtype), [(x.size, 0, 0)])
 
         return jax.tree.map(lambda x: x + pad(x).reshape(x.shape), tree)
 
@@ -196,6 +196,8 @@ def triangular(push, back, tangents, primal: Closed, inputs) -> Closed:
 
 
 def _nothing(tree: Any) -> jax.Array:
-    """An array [0] that depends on every floating-point array of a tree."""
+    """A float32 array [0] that depends on every floating-point array of a tree."""
     arrays = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.floating)]
-    return functools.reduce(jnp.add, [x.reshape(-1)[:0] for x in arrays])
+    return functools.reduce(
+        jnp.add, [x.reshape(-1)[:0].astype(jnp.float32) for x in arrays]
+    )

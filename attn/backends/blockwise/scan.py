@@ -36,7 +36,8 @@ class State(NamedTuple):
     output: jax.Array  # [T, E], unfinished
     normalizer: Any  # the normalizer's own state
     sums: dict[str, jax.Array]  # what the probes need, each [T], unfinished
-    shown: Any  # softmax state of the logits, for their log-sum-exp and maximum
+    shown: Any  # softmax state of the logits, for their log-sum-exp
+    largest: jax.Array  # [T], logit, with its derivative
 
 
 def attend(spec: Attention, query, key, value, *, where, given, rng, probes, tiling):
@@ -100,7 +101,8 @@ class _Fold(NamedTuple):
         output = jnp.zeros((rows, operands.value.shape[-1]), dtype)
         sums = {name: jnp.zeros((rows,), dtype) for name in self.sums()}
         state = self.spec.normalizer.zero(rows, dtype)
-        return State(output, state, sums, Softmax().zero(rows, dtype))
+        shown = Softmax().zero(rows, dtype)
+        return State(output, state, sums, shown, jnp.full((rows,), -jnp.inf, dtype))
 
     def sums(self) -> dict[str, Callable]:
         """The sums over keys that the probes need."""
@@ -117,8 +119,8 @@ class _Fold(NamedTuple):
         output = dropped(self.layout, part, weights) @ part.value
         shown = numerics.hide(logits, allowed, -jnp.inf)
         sums = {name: add(weights, site) for name, add in self.sums().items()}
-        _, (_, total) = Softmax().lift(shown)
-        return State(output, state, sums, (numerics.largest(shown), total))
+        largest = numerics.largest(shown)
+        return State(output, state, sums, Softmax().lift(shown)[1], largest)
 
     def logits(self, part: Operands, tile: Tile):
         """Logits of a tile, what is permitted there, and its site."""
@@ -145,12 +147,15 @@ class _Fold(NamedTuple):
             if name == "weight_log":  # sum of (a u) log(a u)
                 scaled = left.sums["weight"] * times_log(a)
                 sums[name] += scaled + right.sums["weight"] * times_log(b)
-        return State(output, state, sums, shown)
+        largest = jnp.maximum(left.largest, right.largest)
+        return State(output, state, sums, shown, largest)
 
     def finish(self, state: State) -> tuple[jax.Array, dict[str, jax.Array]]:
         """Output and probes of the whole fold."""
         gain = self.spec.normalizer.close(state.normalizer)
-        folded = Folded(state.sums, gain, *state.shown)
+        reference, total = state.shown
+        log_sum_exp = reference + numerics.safe_log(total)
+        folded = Folded(state.sums, gain, state.largest, log_sum_exp)
         finishes = {name: probe(name).finish for name in self.probes}
         aux = {name: finish(folded) for name, finish in finishes.items() if finish}
         return state.output * gain[:, None], aux

@@ -224,3 +224,124 @@ def test_hidden_keys_have_gradient_zero_and_no_influence(name):
         if poison == 1e4:
             for got, expected in zip(changed, gradients, strict=True):
                 np.testing.assert_array_equal(got, expected)
+
+
+LENGTH = 160  # auto folds blocks from here on
+HEADS = [normal(1, LENGTH, 2, 4, seed=seed) for seed in range(3)]
+
+
+def _gradients(loss, *arrays):
+    return jax.grad(lambda *x: jnp.sum(jnp.square(loss(*x).astype("f"))), range(3))(
+        *arrays
+    )
+
+
+def _both(loss, *arrays):
+    """Gradients by blocks and by the definition."""
+    return [
+        _gradients(lambda *x, b=b: loss(*x, b).value, *arrays)
+        for b in ("blockwise", "dense")
+    ]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("notation", ["causal", "sigmoid, alibi", "softmax(sink=0.5)"])
+def test_heads_where_jax_counts_in_64_bits(notation, dtype):
+    with jax.enable_x64(True):
+        arrays = [x.astype(dtype) for x in HEADS]
+        run = lambda *x: attn.attend_heads(notation, *x[:3], backend=x[3])  # noqa: E731
+        for found, expected in zip(*_both(run, *arrays), strict=True):
+            assert found.dtype == dtype
+            np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-5)
+
+
+LEARNED = {
+    "sink": (jnp.ones(2), lambda x: attn.softmax(sink=attn.per_head(x))),
+    "scale": (jnp.ones(2), lambda x: attn.scale(attn.per_head(x))),
+    "slopes": (jnp.ones(2), lambda x: attn.alibi(slopes=attn.per_head(x))),
+    "decay": (jnp.linspace(0.0, -3.0, LENGTH), lambda x: attn.decay(x, x)),
+    "temperature": (jnp.ones(2), lambda x: attn.cosine(attn.per_head(x))),
+}
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_wide_arrays_beside_narrow_ones_get_gradients(name):
+    array, piece = LEARNED[name]
+    query, key, value = (x.astype("bfloat16") for x in HEADS)
+
+    def run(array, query, key, backend):
+        spec = piece(array), attn.causal
+        return attn.attend_heads(spec, query, key, value, backend=backend)
+
+    for found, expected in zip(*_both(run, array, query, key), strict=True):
+        assert found.dtype == expected.dtype
+        found, expected = (np.asarray(x, np.float32) for x in (found, expected))
+        np.testing.assert_allclose(found, expected, rtol=0.02, atol=0.02)
+
+
+def test_queries_keys_and_values_of_three_dtypes_get_gradients():
+    arrays = HEADS[0].astype("bfloat16"), HEADS[1], HEADS[2].astype("float16")
+    run = lambda *x: attn.attend_heads("causal", *x[:3], backend=x[3])  # noqa: E731
+    for found, expected, given in zip(*_both(run, *arrays), arrays, strict=True):
+        assert found.dtype == given.dtype
+        found, expected = (np.asarray(x, np.float32) for x in (found, expected))
+        np.testing.assert_allclose(found, expected, rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, jax.jit], ids=["eager", "jit"])
+def test_what_a_function_closes_over_keeps_its_gradient(wrap):
+    def loss(table, backend="auto"):
+        bent = attn.fn(lambda logits, site: logits + table[site.key_pos])
+        spec = bent, attn.causal
+        return jnp.sum(attn.attend_heads(spec, *HEADS, backend=backend).value ** 2)
+
+    table = jnp.linspace(0.0, 1.0, LENGTH)
+    found = wrap(jax.grad(loss))(table)
+    expected = jax.grad(lambda x: loss(x, "dense"))(table)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="closes over an array that is traced, whose"):
+        jax.grad(lambda x: loss(x, "blockwise"))(table)
+
+
+@pytest.mark.parametrize("normalizer", ["softmax", "sigmoid", "relu2"])
+def test_probes_have_the_gradients_of_the_definition(normalizer):
+    probes = ("log_sum_exp", "max_logit", "entropy")
+    spec = attn.parse(normalizer), attn.causal
+    query, key, value = (normal(30, 4, seed=seed) for seed in range(3))
+
+    def loss(query, key, backend):
+        aux = attn.attend(spec, query, key, value, probes=probes, backend=backend).aux
+        return sum(jnp.sum(jnp.sin(aux[name])) for name in probes)
+
+    for n in (0, 1):
+        found, expected = (
+            jax.grad(loss, n)(query, key, b) for b in ("blockwise", "dense")
+        )
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_data_named_pos_are_no_positions():
+    at = attn.at(
+        segment=jnp.zeros(LENGTH, int),
+        query={"pos": jnp.zeros(LENGTH, int)},
+        key={"pos": jnp.full(LENGTH, 5)},
+    )
+    spec = "causal & segments, sigmoid"
+    found, expected = (
+        attn.attend_heads(spec, *HEADS, at=at, backend=b).value
+        for b in ("blockwise", "dense")
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("backend", ["dense", "blockwise"])
+def test_a_sink_that_takes_nothing_leaves_an_empty_row_zero(backend):
+    def run(sink):
+        spec = attn.softmax(sink=attn.per_head(sink)), attn.causal & ~attn.first(3)
+        return attn.attend_heads(spec, *HEADS, backend=backend).value
+
+    sink = jnp.full(2, -jnp.inf)
+    assert not np.asarray(run(sink)[0, :3]).any()
+    assert np.isfinite(run(sink)).all()
+    gradient = jax.grad(lambda x: jnp.sum(run(x) ** 2))(sink)
+    np.testing.assert_array_equal(gradient, 0)
