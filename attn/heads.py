@@ -15,8 +15,10 @@ from attn.backends.dispatch import Output
 from attn.backends.loop import loop
 from attn.backends.planner import Steps
 from attn.backends.walk import Level
+from attn.batches import mark_batch
 from attn.shapes import Shapes, check_heads
 from attn.spec.attention import as_attention
+from attn.spec.dropout import check_rng
 from attn.spec.field import is_varying, per_batch, per_head
 from attn.spec.positions import Position
 from attn.spec.site import At
@@ -46,8 +48,9 @@ def attend_heads(
       query: [B, T, N, H].
       key: [B, S, K, H].
       value: [B, S, K, E].
-      at: Positions, segments and other per-token data from `attn.at`, each array [T] or
-        [B, T].
+      at: Positions, segments and other per-token data from `attn.at`, each array
+        [T, ...] or [1, T, ...] that the batch shares, or [B, T, ...]. Other data
+        [T, T, ...] with B == T say which by `per_batch` or the axis of length 1.
       rng: For dropout; None drops nothing. Heads and batch draw independently.
       probes: Names of what else to return in `aux`, each [B, T, N]; `weights` and
         `logits` are [B, N, T, S].
@@ -67,12 +70,22 @@ def attend_heads(
     """
     spec = as_attention(spec)
     shapes = check_heads(query, key, value)
-    at = _mark_batch("attend_heads", at, shapes.batch, {shapes.t, shapes.s})
+    at = mark_batch("attend_heads", at, shapes)
     _check_varying("attend_heads", (spec, at), shapes.batch, shapes.heads)
-    probes = (probes,) if isinstance(probes, str) else tuple(probes)
+    check_rng("attend_heads", rng)
+    probes = _names("attend_heads", probes)
     return _attend_heads(
         spec, query, key, value, at, rng, probes=probes, backend=backend
     )
+
+
+def _names(who: str, probes: Any) -> tuple[str, ...]:
+    probes = probes if isinstance(probes, (tuple, list)) else (probes,)
+    if not all(isinstance(name, str) for name in probes):
+        raise ValueError(
+            f"{who}: `probes` must be names such as 'entropy', got {probes!r}."
+        )
+    return tuple(probes)
 
 
 @functools.partial(jax.jit, static_argnames=("probes", "backend"))
@@ -195,24 +208,6 @@ def _group(leaf: Any, key_heads: int) -> Any:
     return leaf
 
 
-def _mark_batch(who: str, at: At | None, batch: int, lengths: set[int]) -> At | None:
-    """Wraps the arrays of `at` that have a batch axis in front as `per_batch`."""
-
-    def mark(x: Any) -> Any:
-        if is_varying(x):
-            return x
-        if x.ndim > 1 and x.shape[0] == batch and x.shape[1] in lengths:
-            return per_batch(x)
-        if x.ndim and x.shape[0] in lengths:
-            return x
-        raise ValueError(
-            f"{who}: an array of `at` must be [T, ...] or [B, T, ...] with B={batch} "
-            f"and T in {sorted(lengths)}, got {x.shape}."
-        )
-
-    return jax.tree.map(mark, at, is_leaf=is_varying)
-
-
 def _check_varying(who: str, tree: Any, batch: int, heads: int) -> None:
     """Checks the axes that `per_batch` and `per_head` arrays put in front."""
     sizes = {per_batch: ("B", batch), per_head: ("N", heads)}
@@ -239,7 +234,7 @@ def rotate_heads(
     Args:
       position: A position piece; its arrays may be `per_head` and `per_batch`.
       x: [B, T, N, H].
-      positions: [T] or [B, T]; None means 0..T-1.
+      positions: [T], [1, T] or [B, T]; None means 0..T-1.
 
     Returns:
       [B, T, N, H], dtype of x.
@@ -267,7 +262,7 @@ def embed_positions(
     Args:
       position: A position piece.
       x: [B, T, D].
-      positions: [T] or [B, T]; None means 0..T-1.
+      positions: [T], [1, T] or [B, T]; None means 0..T-1.
 
     Returns:
       [B, T, D], dtype of x.
@@ -286,12 +281,14 @@ def embed_positions(
     return jax.vmap(position.embed, in_axes=(0, axis))(x, positions)
 
 
-def _positions(
-    who: str, x: jax.Array, positions: jax.Array | None
-) -> tuple[jax.Array, int | None]:
+def _positions(who: str, x: jax.Array, positions: Any) -> tuple[jax.Array, int | None]:
     """Positions [T] or [B, T], and their batch axis."""
     if positions is None:
         return jnp.arange(x.shape[1], dtype=jnp.int32), None
+    if isinstance(positions, per_batch):
+        positions = positions.value
+    if positions.shape == (1, x.shape[1]):
+        positions = positions[0]
     if positions.shape not in (x.shape[1:2], x.shape[:2]):
         raise ValueError(
             f"{who}: `positions` must be [T] or [B, T] = {list(x.shape[:2])}, "

@@ -58,6 +58,12 @@ def _check(who: str, arrays: dict[str, Any], where: dict[str, str]) -> None:
             if axis in where[first] and axis in where[second]:
                 pair = {first: arrays[first], second: arrays[second]}
                 _same(who, axis, pair, where)
+    for name, axes in where.items():
+        if arrays[name].shape[-1] < 1:
+            raise ValueError(
+                f"{who}: widths must be at least 1, got {axes[-1]}=0 in `{name}` "
+                f"{tuple(arrays[name].shape)}."
+            )
     for name in where:
         if not jax.numpy.issubdtype(arrays[name].dtype, jax.numpy.floating):
             raise ValueError(

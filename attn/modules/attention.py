@@ -67,8 +67,14 @@ class AttentionConfig:
         """(N, K, H, E) with defaults filled in.
 
         Raises:
-          ValueError: N does not divide D, or K does not divide N.
+          ValueError: A size is below 1, N does not divide D, or K does not divide N.
         """
+        for name in ("width", "heads", "key_heads", "head_width", "value_width"):
+            size = getattr(self, name)
+            if size is not None and size < 1:
+                raise ValueError(
+                    f"MultiHeadAttention: {name} must be at least 1, got {size}."
+                )
         heads, key_heads = self.heads, self.key_heads or self.heads
         if self.head_width is None and self.width % heads:
             raise ValueError(

@@ -29,6 +29,11 @@ class Stack(nnx.Module):
     """
 
     def __init__(self, config: StackConfig, *, rngs: nnx.Rngs):
+        if config.layers < 1:
+            raise ValueError(
+                f"{type(self).__name__}: layers must be at least 1, "
+                f"got {config.layers}."
+            )
         if config.norm not in NORMS:
             raise ValueError(
                 f"{type(self).__name__}: norm must be one of {', '.join(NORMS)}, "

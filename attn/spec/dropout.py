@@ -1,6 +1,6 @@
 """Dropout whose draw depends on (rng, query position, key position) only."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -56,7 +56,24 @@ class Dropout(Piece):
         return jnp.where(keep, weights * scale, jnp.zeros((), weights.dtype))
 
 
+def check_rng(who: str, rng: Any) -> None:
+    """Refuses what is neither None nor one key of `jax.random`, typed or raw."""
+    if rng is None:
+        return
+    dtype = getattr(rng, "dtype", None)
+    if dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key):
+        good = rng.ndim == 0
+    else:
+        good = dtype == jnp.uint32 and rng.ndim == 1
+    if not good:
+        got = repr(rng) if dtype is None else f"{dtype}{list(rng.shape)}"
+        raise ValueError(
+            f"{who}: `rng` must be one key, for example jax.random.key(0), got {got}."
+        )
+
+
 def _words(rng: jax.Array) -> jax.Array:
+    check_rng("attend", rng)
     if jnp.issubdtype(rng.dtype, jax.dtypes.prng_key):
         return jax.random.key_data(rng)
     return rng

@@ -138,6 +138,9 @@ class Bilinear(Similarity):
     matrix: Any
     reference: ClassVar[str] = "Luong et al. 2015, eq. 8, arXiv 1508.04025"
 
+    def validate(self):
+        _array(self, "matrix", "[H, H]")
+
     def compare(self, query, key):
         query, key, matrix = _wide(query, key, self.matrix)
         _fits("bilinear", "matrix", matrix, (query.shape[-1], key.shape[-1]), "[H, H]")
@@ -160,7 +163,12 @@ class Additive(Similarity):
     query_map: Any
     key_map: Any
     vector: Any
+    letters: ClassVar = {"query_map": "[H, A]", "key_map": "[H, A]", "vector": "[A]"}
     reference: ClassVar[str] = "Bahdanau et al. 2015, appendix A.1.2, arXiv 1409.0473"
+
+    def validate(self):
+        for field, letters in self.letters.items():
+            _array(self, field, letters)
 
     def compare(self, query, key):
         query, key, a, b, vector = _wide(
@@ -203,6 +211,18 @@ class L2(Similarity):
         scale = 1 / math.sqrt(query.shape[-1]) if self.scale is None else self.scale
         distance = lengths - 2.0 * _product(query, key)
         return -distance * jnp.asarray(scale, distance.dtype)
+
+
+def _array(similarity: Similarity, field: str, letters: str) -> None:
+    """Refuses a number or a word where an array belongs; its shape is seen later."""
+    value = getattr(similarity, field)
+    if (
+        not (is_array(value) or is_varying(value))
+        or getattr(value, "shape", (1,)) == ()
+    ):
+        raise ValueError(
+            f"{similarity.name}: `{field}` must be an array {letters}, got {value!r}."
+        )
 
 
 def _fits(name: str, field: str, array: Any, shape: tuple, letters: str) -> None:

@@ -19,6 +19,11 @@ class At:
     query: dict[str, Any] = dataclasses.field(default_factory=dict)
     key: dict[str, Any] = dataclasses.field(default_factory=dict)
 
+    def __post_init__(self):
+        for name in ("query_pos", "key_pos"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, jnp.asarray(getattr(self, name)))
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +78,8 @@ def at(
 
     Returns:
       A pytree for the `at` argument of `attend` and `attend_heads`; for the latter
-      each array may also have a batch axis in front.
+      each array may also have a batch axis in front, of length B, or 1 where the batch
+      shares it.
 
     Raises:
       ValueError: `positions` is given together with `query_pos` or `key_pos`.

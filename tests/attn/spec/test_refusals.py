@@ -240,6 +240,16 @@ def test_a_number_of_numpy_is_static_as_a_number_is(one, other):
             "whole number of at least 0, got -1."),
         (lambda: attn.fn(attn.softmax), "fn: expected a function, got the piece "
             "`softmax`; give the piece itself, without `fn`."),
+        (lambda: attn.additive(1, 2, 3), "additive: `query_map` must be an array "
+            "[H, A], got 1."),
+        (lambda: attn.bilinear(2.0), "bilinear: `matrix` must be an array [H, H], "
+            "got 2.0."),
+        (lambda: attn.attend("causal", QUERY[:, :0], KEY[:, :0], VALUE, at=AT),
+            "attend: widths must be at least 1, got H=0 in `query` (5, 0)."),
+        (lambda: attn.attend("causal", QUERY, KEY, VALUE[:, :0], at=AT),
+            "attend: widths must be at least 1, got E=0 in `value` (7, 0)."),
+        (lambda: attend("dropout(0.1)", rng=0), "attend: `rng` must be one key, for "
+            "example jax.random.key(0), got 0."),
         (lambda: attn.fn(attn.scale), "fn: expected a function, got the piece "
             "`scale`; give the piece itself, without `fn`."),
     ],

@@ -1,0 +1,82 @@
+"""Which arrays of `at` have a batch axis in front, and which the batch shares."""
+
+import functools
+from typing import Any
+
+import jax
+import numpy as np
+
+from attn.shapes import Shapes
+from attn.spec.field import is_varying, per_batch
+from attn.spec.site import At
+
+ONE_NUMBER = ("query_pos", "key_pos", "segment")  # of each token, so never [T, F]
+
+
+def mark_batch(who: str, at: At | None, shapes: Shapes) -> At | None:
+    """Wraps the arrays of `at` that have a batch axis in front as `per_batch`.
+
+    Args:
+      who: The function that a message names.
+      at: What the caller gave.
+      shapes: Of the call.
+
+    Returns:
+      The same data, each array `per_batch`, or [T, ...] where the batch shares it.
+
+    Raises:
+      ValueError: `at` is not of `attn.at`; an array fits no batch and no tokens; or it
+        fits both, where B == T and nothing says which axis comes first.
+    """
+    if at is None:
+        return None
+    check_at(who, at)
+    marked = []
+    for length, letter, side in ((shapes.t, "T", "query"), (shapes.s, "S", "key")):
+        data = {f"{side}_pos": getattr(at, f"{side}_pos"), **getattr(at, side)}
+        for name, given in data.items():
+            mark = functools.partial(
+                _mark, f"{who}: {side} data `{name}`", name in ONE_NUMBER
+            )
+            mark = functools.partial(mark, batch=shapes.batch, axis=(letter, length))
+            data[name] = jax.tree.map(mark, given, is_leaf=is_varying)
+        marked.append(data)
+    query, key = marked
+    return At(query.pop("query_pos"), key.pop("key_pos"), query, key)
+
+
+def check_at(who: str, at: Any) -> None:
+    """Refuses what is no `At`."""
+    if not isinstance(at, At):
+        raise ValueError(
+            f"{who}: `at` must come from attn.at, got {type(at).__name__}; write for "
+            "example at=attn.at(positions=...)."
+        )
+
+
+def _mark(
+    what: str, one_number: bool, x: Any, *, batch: int, axis: tuple[str, int]
+) -> Any:
+    """One array as `per_batch`, or without a batch axis."""
+    if is_varying(x):
+        return x
+    (letter, length), shape = axis, tuple(np.shape(x))
+    shared = shape[:1] == (length,)
+    batched = shape[1:2] == (length,) and shape[0] in (1, batch)
+    if one_number:
+        shared, batched = shared and len(shape) == 1, batched and len(shape) == 2
+    if shared and batched and length > 1:
+        raise ValueError(
+            f"{what} of shape {shape} may be [B, {letter}, ...] or [{letter}, ...] "
+            f"with B={batch}, {letter}={length}: wrap it in attn.per_batch(...) for "
+            f"the first, or give array[None], [1, {letter}, ...], that the batch "
+            "shares."
+        )
+    if batched and not (shared and batch > 1):
+        return per_batch(x) if shape[0] == batch else x[0]
+    if shared:
+        return x
+    raise ValueError(
+        f"{what} must be [{letter}, ...] or [B, {letter}, ...] with B={batch} and "
+        f"{letter}={length}, got {shape}."
+    )
