@@ -13,7 +13,7 @@ LAYERS = (
     ("attn.shapes", "attn.numerics"),
     ("attn.spec",),
     ("attn.backends", "attn.recurrent"),
-    ("attn.heads", "attn.memory"),
+    ("attn.batches", "attn.heads", "attn.memory"),
     ("attn.mixers", "attn.functional", "attn.decoding"),
     ("attn.modules",),
     ("attn",),
