@@ -8,7 +8,7 @@ import numpy as np
 
 from attn.shapes import Shapes
 from attn.spec.field import is_varying, per_batch
-from attn.spec.site import At
+from attn.spec.site import At, check_at
 
 ONE_NUMBER = ("query_pos", "key_pos", "segment")  # of each token, so never [T, F]
 
@@ -43,15 +43,6 @@ def mark_batch(who: str, at: At | None, shapes: Shapes) -> At | None:
         marked.append(data)
     query, key = marked
     return At(query.pop("query_pos"), key.pop("key_pos"), query, key)
-
-
-def check_at(who: str, at: Any) -> None:
-    """Refuses what is no `At`."""
-    if not isinstance(at, At):
-        raise ValueError(
-            f"{who}: `at` must come from attn.at, got {type(at).__name__}; write for "
-            "example at=attn.at(positions=...)."
-        )
 
 
 def _mark(

@@ -13,7 +13,8 @@ from attn.backends.planner import Steps, Tiling
 from attn.backends.probes import check_probes
 from attn.shapes import Shapes, check_head
 from attn.spec.attention import Attention, as_attention
-from attn.spec.site import At
+from attn.spec.dropout import check_rng
+from attn.spec.site import At, check_at
 
 # A backend is a module with `supports(spec, shapes, platform, probes)`, which gives a
 # reason or None, and `attend`.
@@ -92,12 +93,15 @@ def attend(
         refuses, with its reason.
     """
     spec = as_attention(spec)
+    if at is not None:
+        check_at("attend", at)
     # NumPy's float64 is no wish for float64: JAX decides, as it does under jit.
     query, key, value = (
         jnp.asarray(x) if isinstance(x, np.ndarray) else x for x in (query, key, value)
     )
     shapes = placed(check_head(query, key, value), at)
     spec.check(shapes.t, shapes.s)
+    check_rng("attend", rng)
     probes = check_probes(probes, shapes)
     name = choose(spec, shapes, probes=probes, backend=backend)
     options = {} if tiling is None else {"tiling": tiling}

@@ -85,6 +85,8 @@ def probe(name: str) -> Probe:
     """
     if name in PROBES:
         return PROBES[name]
+    if not isinstance(name, str):
+        raise ValueError(f"attend: a probe is a name such as 'entropy', got {name!r}.")
     if name.startswith("mass(") and name.endswith(")"):
         return _mass(name, name[len("mass(") : -1])
     raise ValueError(

@@ -103,6 +103,15 @@ def _array(x: Any) -> Any:
     return x if x is None or is_varying(x) else jnp.asarray(x)
 
 
+def check_at(who: str, at: Any) -> None:
+    """Refuses what is no `At`."""
+    if not isinstance(at, At):
+        raise ValueError(
+            f"{who}: `at` must come from attn.at, got {type(at).__name__}; write for "
+            "example at=attn.at(positions=...)."
+        )
+
+
 class Reader(Protocol):
     """What reads a site: a piece, or a probe."""
 

@@ -244,3 +244,18 @@ def test_a_plan_that_cannot_be_strips_asks_no_cover_for_them(monkeypatch):
     where = attn.spec.site.resolve(None, 8192, 8192, attn.causal)
     plan.make(attn.causal, where, None, Tiling(strip=128, step=128))
     assert len(asked) == 16 * 16
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"at": {"positions": 3}}, "attend: `at` must come from attn.at, got dict"),
+        ({"rng": 0}, "attend: `rng` must be one key, for example jax.random.key"),
+        ({"probes": (3,)}, "attend: a probe is a name such as 'entropy', got 3"),
+    ],
+)
+@pytest.mark.parametrize("backend", ["dense", "blockwise"])
+def test_options_of_the_wrong_kind_are_one_line(option, message, backend):
+    x = jnp.ones((4, 8))
+    with pytest.raises(ValueError, match=message):
+        attn.attend("dropout(0.5)", x, x, x, backend=backend, **option)
