@@ -110,21 +110,26 @@ def _read(text: str, names: Mapping[str, Any]) -> Piece:
             "read; give arrays in Python instead, by names={'table': array}."
         )
     try:
-        tree = ast.parse(text, mode="eval").body if text else ast.Tuple([])
-        return _finish(text, _Reader(text, {**WORDS, **names}).value(tree))
+        return _finish(text, _Reader(text, {**WORDS, **names}).value(_tree(text)))
     except NotationError:
         raise
-    except SyntaxError as error:
-        reason = str(error.msg).split(";")[0]
-        raise NotationError(
-            f"notation: cannot read `{_short(text)}`: {reason}."
-        ) from None
     except (RecursionError, MemoryError):
         raise NotationError(
             "notation: too many brackets in brackets; give the parts by names=."
         ) from None
     except ValueError as error:  # what a piece says of its arguments
         raise NotationError(f"notation: {error}") from None
+
+
+def _tree(text: str) -> ast.expr:
+    """The syntax of a text."""
+    try:
+        return ast.parse(text, mode="eval").body if text else ast.Tuple([])
+    except (SyntaxError, ValueError) as error:  # ValueError: a NUL, up to Python 3.11.3
+        reason = str(getattr(error, "msg", error)).split(";")[0]
+        raise NotationError(
+            f"notation: cannot read `{_short(text)}`: {reason}."
+        ) from None
 
 
 def _finish(text: str, result: Any) -> Piece:

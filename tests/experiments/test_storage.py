@@ -33,7 +33,7 @@ while time.time() < float(sys.argv[2]):
     pass
 try:
     run = Run.begin(config, sys.argv[1])
-    print("got")
+    print("got", flush=True)
     sys.stdin.read()
 except RunError:
     print("refused")
