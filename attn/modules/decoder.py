@@ -72,7 +72,7 @@ class Decoder(Stack):
         self, config: DecoderConfig | None = None, *, rngs: nnx.Rngs, **options: Any
     ):
         config = configured(DecoderConfig, config, options)
-        check_source(config)
+        check_inert(config)
         super().__init__(config, rngs=rngs)
         self.head = None if config.tie else self.make_table(rngs)
 
@@ -118,7 +118,7 @@ class Decoder(Stack):
         return self.stack_flops(t, s) + head.flops(t)
 
 
-def check_source(config: DecoderConfig) -> None:
+def check_inert(config: DecoderConfig) -> None:
     """Refuses choices of a cross-attention that is not there."""
     if config.cross is not None:
         return

@@ -78,7 +78,6 @@ def refusal(work: Work, here: str) -> str:
         work.heads,
         work.batch,
         dtype=work.dtype,
-        placed=bool(work.documents),
     )
     reason = explain(work.spec, shapes, platform=here).reasons.get(work.backend)
     label = replace(work, backend="auto").label
