@@ -8,7 +8,7 @@ from experiments.bench import charts
 from experiments.bench.details import details, scrolled
 from experiments.bench.record import Measured, Record
 from experiments.bench.table import deviation, said, share, span, temporary
-from experiments.bench.words import took
+from experiments.bench.words import counted, took
 from experiments.policy import content_policy
 from experiments.report.html import Html, join, tag
 
@@ -56,11 +56,6 @@ def _header(record: Record) -> Html:
         tag("h1", f"{record.suite.capitalize()} beside its rivals"),
         tag("p", " · ".join(counts), class_="counts"),
     )
-
-
-def counted(number: int, what: str) -> str:
-    """`1 case`, `2 cases`."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _sections(record: Record) -> list[Html]:

@@ -18,6 +18,7 @@ from experiments.recompiles import Compilations
 
 LARGE = 1 << 16  # bytes; a smaller constant is a table of the function's own
 MISSING = 0.5  # of the declared FLOPs; fewer means that work was removed
+EXCESS = 10  # times the declared FLOPs; fewer may be what a mask or softmax costs
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,12 @@ def notes(
     whole = not operations["loops"] and not operations["custom calls"]
     if flops and counted is not None and whole and counted < MISSING * flops:
         said.append(_missing(flops, counted, removed=unread > 0))
+    if flops and counted is not None and counted > EXCESS * flops:
+        said.append(
+            f"XLA counts {counted:.3g} FLOPs, {counted / flops:.3g} times the"
+            f" {flops:.3g} declared: the declaration is wrong, or most of the work is"
+            " none that the mathematics asks for"
+        )
     return said
 
 

@@ -153,13 +153,15 @@ class Field:
         """How far its outputs are from ours.
 
         Raises:
-          Refused: they differ, so that a time would mean nothing.
+          Refused: they differ, or are not finite, so that a time would mean nothing.
         """
         path = self.folder / "outputs.npz"
         kept = self.folder / ("given.npz" if name == OURS else "unused.npz")
         worker.ask(do="check", path=str(path), given=str(kept))
         with np.load(path) as file:
             found = [file[key] for key in file.files]
+        if not all(np.isfinite(each).all() for each in found):
+            raise Refused("its result is not finite")
         if name == OURS:
             self.expected = found
             return None
@@ -219,11 +221,14 @@ def file_name(work: Work, name: str) -> str:
 
 
 def distance(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> float:
-    """The largest relative RMS difference of a pair; infinite for other shapes."""
+    """The largest relative RMS difference of a pair; infinite for other shapes.
+
+    A pair of which one has NaN makes it NaN, wherever the pair stands.
+    """
     if [x.shape for x in ours] != [x.shape for x in theirs]:
         return float("inf")
     gaps = [
         float(np.sqrt(np.mean((a - b) ** 2)) / (np.sqrt(np.mean(a**2)) or 1.0))
         for a, b in zip(ours, theirs, strict=True)
     ]
-    return max(gaps, default=0.0)
+    return float(np.max(gaps, initial=0.0))  # max() would pass over a NaN

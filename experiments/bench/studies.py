@@ -17,7 +17,7 @@ from experiments.bench.contender import cores
 from experiments.bench.program import Program, dissect
 from experiments.bench.statistics import Summary, summary
 from experiments.bench.table import size
-from experiments.bench.words import took
+from experiments.bench.words import counted, took
 from experiments.bench.worker import samples
 from experiments.recompiles import Compilations
 
@@ -69,13 +69,14 @@ class Study:
             )
         )
         kept = {k: x for k, x in program.operations.items() if x and k in COUNTED}
+        made = [counted(x, *COUNTED[k]) for k, x in kept.items()]
         lines = [
             f"{self.name} on {self.platform}",
             f"  run     {took(time.median)}, mad {took(time.mad)}, {time.calls} calls",
             f"  before  {stages}",
             f"  bytes   {_bytes(self)}",
             f"  flops   {_flops(self)}",
-            f"  program {', '.join(f'{x} {name}' for name, x in kept.items())}",
+            f"  program {', '.join(made)}",
             *(f"  {line}" for table in program.backends for line in table.split("\n")),
             *(f"  again   {each}" for each in self.recompiles),
             *(f"  NOTE    {each}." for each in program.notes),
@@ -84,7 +85,14 @@ class Study:
 
 
 UNKNOWN = "XLA's count is unknown"
-COUNTED = ("dots", "fusions", "copies", "transposes", "loops", "custom calls")
+COUNTED = {
+    "dots": ("dot",),
+    "fusions": ("fusion",),
+    "copies": ("copy", "copies"),
+    "transposes": ("transpose",),
+    "loops": ("loop",),
+    "custom calls": ("custom call",),
+}
 
 
 def _bytes(study: Study) -> str:

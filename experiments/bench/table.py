@@ -6,6 +6,7 @@ from experiments.bench.race import CONTROL, OURS
 from experiments.bench.record import UNJUDGED, Measured, Record, Row
 from experiments.bench.statistics import against_itself
 from experiments.bench.validity import few
+from experiments.bench.words import took
 
 OWN = ("one a call", "deep")  # ours, too, in another way
 HEAD = f"{'':16}{'time':>10} {'mad':>7} {'ratio':>7} {'95% interval':>14} {'goal':>6} {'floor':>6} {'temp':>8}"  # noqa: E501
@@ -38,7 +39,7 @@ def row_line(row: Row) -> str:
     ratio = "" if row.ratio is None else f"{row.ratio.value:.2f} x"
     goal = "" if row.goal is None else f"{row.goal:g}"
     return (
-        f"  {row.name:14}{milliseconds(row.time.median):>10}"
+        f"  {row.name:14}{took(row.time.median):>10}"
         f" {deviation(row):>7} {ratio:>7} {span(row):>14} {goal:>6}"
         f" {share(row):>6} {temporary(row):>8}  {said(row)}"
     ).rstrip()
@@ -48,7 +49,7 @@ def deviation(row: Row) -> str:
     """How much its rounds differ; nothing where they are too few to tell."""
     if row.time is None or few(len(row.rounds)):
         return ""
-    return milliseconds(row.time.mad)
+    return took(row.time.mad)
 
 
 def span(row: Row) -> str:
@@ -80,13 +81,6 @@ def within(row: Row, bound: float | None) -> bool:
     if row.ratio is None or bound is None:
         return False
     return row.ratio.low < bound < row.ratio.high
-
-
-def milliseconds(seconds: float) -> str:
-    """`12.3 ms`, or microseconds where they are few."""
-    if seconds < 1e-3:
-        return f"{1e6 * seconds:.1f} us"
-    return f"{1e3 * seconds:.2f} ms" if seconds < 10 else f"{seconds:.1f} s"
 
 
 def share(row: Row) -> str:

@@ -43,6 +43,12 @@ def wrong(work, given):
     return _contender(SECONDS, value=1.001)
 
 
+def nan_second(work, given):
+    """Right in its first output, as a forward pass before broken gradients."""
+    outputs = lambda: [np.ones(3), np.array([1.0, np.nan])]  # noqa: E731
+    return dataclasses.replace(_contender(SECONDS), outputs=outputs)
+
+
 _PROCESSES = []
 
 

@@ -35,6 +35,13 @@ def test_a_declaration_that_is_wrong_is_no_proof_of_removed_work():
     assert "the declaration is wrong, or" in note
 
 
+def test_a_declaration_that_is_too_small_is_noticed():
+    program, _ = dissect(jax.jit(jnp.matmul), (x, y), flops=1e3)
+    (note,) = program.notes
+    assert note.startswith("XLA counts 2.62e+05 FLOPs, 262 times the 1e+03 declared")
+    assert dissect(jax.jit(jnp.matmul), (x, y), flops=1e5)[0].notes == []
+
+
 def test_a_count_that_xla_does_not_know_is_unknown():
     def call(x):
         return jax.pure_callback(lambda x: x, x, x)
@@ -114,6 +121,7 @@ def test_a_study_of_a_users_function():
     assert min(found.program.compile_seconds, found.first_seconds) > 0
     shown = repr(found)
     assert "attended on cpu" in shown
+    assert " 1 dots" not in shown
     assert "runs, 2 heads at a time" in shown
     assert json.loads(json.dumps(found.to_json()))["program"]["operations"]["dots"] > 0
 

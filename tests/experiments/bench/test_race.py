@@ -93,6 +93,23 @@ def test_outputs_of_another_shape_never_agree():
     assert distance([], []) == 0  # compiling has none
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_an_output_that_is_not_finite_never_agrees_wherever_it_stands(bad):
+    fine, wrong = np.ones(3), np.array([1.0, bad, 1.0])
+    with np.errstate(invalid="ignore"):
+        for theirs in ([fine, wrong], [wrong, fine]):
+            assert not distance([fine, fine], theirs) <= 1
+
+
+def test_gradients_that_are_nan_are_refused_and_ours_ends_the_race(importable):
+    found = race(
+        CeilingWork(), ["bad"], QUICK, targets=TARGETS | {"bad": "sleepers:nan_second"}
+    )
+    assert found["bad"].refused == "its result is not finite"
+    with pytest.raises(Refused, match="its result is not finite"):
+        race(CeilingWork(), [], QUICK, targets={OURS: "sleepers:nan_second"})
+
+
 @pytest.mark.slow
 def test_a_planted_slowdown_of_five_percent_is_found_and_the_control_is_level(
     importable,

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from experiments.bench import charts, diff, page, record, table
+from experiments.bench import words as as_words
 from experiments.bench.cases import Case, Goal
 from experiments.bench.race import CONTROL, OURS, Result, Rules
 from experiments.bench.statistics import is_level
@@ -94,6 +95,24 @@ def test_the_table_shows_ratios_goals_and_reasons(made):
     assert "flex           not run: FlexAttention has no backward on CPU" in said
     assert "ours: dense runs, 2 heads at a time" in said
     assert "2 of 3 goals met, 1 of them at their stretch." in said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(12.34, "12.3 s"), (2.65059, "2.65 s"), (0.0123, "12.30 ms"), (4e-6, "4.0 us")],
+)
+def test_a_time_reads_the_same_in_the_terminal_and_on_the_page(seconds, said):
+    ours = Result(OURS, rounds=[[seconds] * 3] * 5)
+    made = row(ours, {OURS: ours}, ())
+    assert said in table.row_line(made)
+    assert as_words.took(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(1, "1 copy"), (2, "2 copies"), (0, "0 copies")]
+)
+def test_a_count_agrees_with_its_noun(count, said):
+    assert as_words.counted(count, "copy", "copies") == said
 
 
 def test_a_backend_that_was_asked_for_is_named_as_such(made):
