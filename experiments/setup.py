@@ -12,6 +12,7 @@ from jax.sharding import Mesh
 
 from experiments.answer import make_answer_call
 from experiments.config import Config, Derived, resolve
+from experiments.config.foresight import check_foresight
 from experiments.costs import costs
 from experiments.model import FORWARD, build_model
 from experiments.optim import make_optimizer, make_schedule
@@ -87,8 +88,10 @@ def assemble(config: Config, task: Any) -> Setup:
     """Builds the model, the optimizer and the jitted functions; compiles nothing.
 
     Raises:
-      ConfigError: the model cannot be built, or there are too few devices.
+      ConfigError: the model cannot be built or would see what it is to predict, or
+        there are too few devices.
     """
+    check_foresight(config, task)
     derived = resolve(config)
     size, seed = task.vocabulary.size, np.uint32(config.seed)
     forward = FORWARD[config.model.kind]

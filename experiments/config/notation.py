@@ -1,6 +1,7 @@
-"""What only the library can check in a config; the one file here that needs JAX."""
+"""What only the library can check in a config; this and `foresight` need JAX."""
 
 from experiments.config.errors import ConfigError, nearest, show
+from experiments.config.foresight import check_foresight
 from experiments.config.schema import Config
 
 # Key of `model` to the kind of piece that it holds; any attention where that is None.
@@ -19,6 +20,8 @@ KINDS = {
 def check_notation(config: Config) -> None:
     """Refuses notation that the library cannot read, or that is of another kind.
 
+    And a mask by which a language model of text would see what it is to predict.
+
     Raises:
       ConfigError: with one line for each field, at the place where it was written.
     """
@@ -27,6 +30,7 @@ def check_notation(config: Config) -> None:
     errors = [config.model.fault(key, what) for key, what in found.items() if what]
     if errors:
         raise ConfigError([fault for error in errors for fault in error.faults])
+    check_foresight(config)
 
 
 def _problem(kind: str | None, text: str) -> str | None:
