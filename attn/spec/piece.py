@@ -85,10 +85,9 @@ class Piece:
         for inner in self.pieces().values():
             yield from inner.walk()
 
-    def functions(self) -> Iterator[Callable]:
-        """Yields the functions of the user in this piece and every piece inside it."""
-        for inner in self.walk():
-            yield from (x for _, x in inner._structure.static if callable(x))
+    def statics(self) -> Iterator[Any]:
+        """Yields the values that are no leaves, functions of the user among them."""
+        yield from (x for _, x in self._structure.static)
 
     def needs_positions(self) -> bool:
         """Whether the result depends on absolute positions."""
@@ -240,10 +239,7 @@ class Structure:
             try:
                 hash(value)
             except TypeError:
-                raise ValueError(
-                    f"{piece.name}: `{name}` must be an array, a number or a word, "
-                    f"got {value!r}."
-                ) from None
+                raise ValueError(_unhashable(piece.name, name, value)) from None
         return cls(children, tuple(static))
 
     def __eq__(self, other):
@@ -255,6 +251,19 @@ class Structure:
 
     def __hash__(self):
         return self._hash
+
+
+def _unhashable(piece_name: str, field: str, value: Any) -> str:
+    """What is wrong with a value that is neither a leaf nor static."""
+    if callable(value):
+        kind = type(value).__name__
+        return (
+            f"{piece_name}: `{field}` must be hashable, got an object of {kind}, which "
+            "compares by value; as a dataclass give it eq=False."
+        )
+    return (
+        f"{piece_name}: `{field}` must be an array, a number or a word, got {value!r}."
+    )
 
 
 def _is_child(value: Any) -> bool:

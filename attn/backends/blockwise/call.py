@@ -26,11 +26,12 @@ def supports(
     """Why a spec cannot be folded over key blocks, or None."""
     if not spec.normalizer.mergeable:
         return f"`{spec.normalizer!r}` needs a whole row at once: it is no monoid"
-    if any(map(captures_tracer, spec.logits.functions())):
-        return (
-            f"a function in `{spec.logits!r}` closes over an array that is traced, "
-            "whose gradient would be lost; give it by name: attn.fn(f, table=table)"
-        )
+    for piece in spec.walk():
+        if any(map(captures_tracer, piece.statics())):
+            return (
+                f"a function in `{piece!r}` closes over an array that is traced, whose "
+                f"gradient would be lost; give it by name: {piece.name}(f, table=table)"
+            )
     for name in probes:
         if probe(name).finish is None:
             return f"{probe(name)!r} is, or reads, an array [T, S]"
