@@ -34,6 +34,11 @@ class Variant:
         """The seed of each run."""
         return tuple(run.config.seed for run in self.runs)
 
+    @property
+    def done(self) -> tuple[RunRecord, ...]:
+        """The runs that came to their end: only their last values compare."""
+        return tuple(run for run in self.runs if run.status == "done")
+
 
 def group_runs(
     records: Iterable[RunRecord], names: Names | None = None

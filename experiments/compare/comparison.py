@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from experiments.compare.statistics import Estimate, Paired
-
-LESS = ("loss", "bpb")  # the ends of metrics of which less is better
+from experiments.goals import goal_of
 
 
 @dataclass(frozen=True)
@@ -118,4 +117,4 @@ class Asked:
     @property
     def direction(self) -> str:
         """min or max."""
-        return self.goal or ("min" if self.metric.split("/")[-1] in LESS else "max")
+        return goal_of(self.metric, self.goal)

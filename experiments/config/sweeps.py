@@ -55,7 +55,7 @@ class Sweep(Section):
     trials: Count | None = says(None, "points of a random or optuna sweep")
     draw: Seed = says(0, "seed of the draws of a random or optuna sweep")
     metric: Text = says("val/loss", "what optuna improves, and the table is sorted by")
-    goal: choice(GOALS) = says("min", "whether less or more of it is better")
+    goal: choice(GOALS) | None = says(None, "min or max (null: by the metric)")
     lanes: Count | None = says(None, "runs side by side in a program (null: measured)")
     workers: Count | None = says(None, "processes at once (null: as many as cores)")
 
@@ -96,7 +96,7 @@ class Study(Section):
     seeds: Count = says(3, "runs of each variant, task and tuned value")
     first_seed: Seed = says(0, "the first of the seeds")
     metric: Text = says("val/loss", "what is compared first")
-    goal: choice(GOALS) = says("min", "whether less or more of it is better")
+    goal: choice(GOALS) | None = says(None, "min or max (null: by the metric)")
     reference: Name | None = says(None, "variant to test against (null: the first)")
     lanes: Count | None = says(None, "runs side by side in a program (null: measured)")
     workers: Count | None = says(None, "processes at once (null: as many as cores)")

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
+from experiments.goals import is_share
 from experiments.report import paired
 from experiments.report.costs import Cost, cost_of, known
 from experiments.report.html import Html, join, tag
 from experiments.report.metrics import (
     ABSENT,
-    best_first,
+    Aim,
     figure,
-    is_share,
     name_of,
     short,
 )
@@ -28,43 +28,44 @@ def section(view: View) -> Html:
 
 
 def _card(view: View, place: int, task: str) -> Html:
-    ranked, metric = view.ranked(task), view.metric(task)
+    ranked, aim = view.ranked(task), view.aim(task)
     chart = tag("div", class_="chart", data_chart="dots", data_task=str(place))
     caption = (
-        f"{name_of(metric).capitalize()} at the end of training:"
+        f"{name_of(aim.metric).capitalize()} at the end of training:"
         f" dots are seeds, bars the mean with its 95% interval."
     )
     return tag(
         "article",
         tag("p", task, class_="kicker") if len(view.tasks) > 1 else None,
-        tag("p", *headline(ranked, metric), class_="headline"),
-        tag("p", *beside(ranked, metric), class_="beside"),
+        tag("p", *headline(ranked, aim), class_="headline"),
+        tag("p", *beside(ranked, aim), class_="beside"),
         tag("figure", chart, tag("figcaption", caption)),
-        _table(view, ranked, metric),
+        _table(view, ranked, aim),
         _costs(view, ranked),
         class_="card",
     )
 
 
-def _table(view: View, ranked: list[Variant], metric: str) -> Html:
+def _table(view: View, ranked: list[Variant], aim: Aim) -> Html:
     columns = [
         Column("variant"),
-        Column(name_of(metric), True),
+        Column(name_of(aim.metric), True),
         Column("95% interval", True, "t interval of the mean over seeds"),
         Column("seeds", True),
         *(paired.columns(view) or _BEHIND),
     ]
-    best = measure(ranked[0], metric).mean
-    rows = [_row(view, each, metric, best) for each in ranked]
+    best = measure(ranked[0], aim.metric).mean
+    rows = [_row(view, each, aim, best) for each in ranked]
     return table("Variants, best first", columns, rows)
 
 
 _BEHIND = [Column("behind the best", True, "difference of the means")]
 
 
-def _row(view: View, variant: Variant, metric: str, best: float) -> list[Cell]:
+def _row(view: View, variant: Variant, aim: Aim, best: float) -> list[Cell]:
+    metric = aim.metric
     found = measure(variant, metric)
-    behind = best_first(metric, found.mean) - best_first(metric, best)
+    behind = aim.behind(found.mean, best)
     width = None if found.low is None else found.high - found.low  # type: ignore
     ends = [figure(metric, found.low), figure(metric, found.high)]
     spans = ABSENT if width is None else " to ".join(ends)
@@ -72,12 +73,18 @@ def _row(view: View, variant: Variant, metric: str, best: float) -> list[Cell]:
         variant_cell(variant.label, view.colour(variant)),
         number(figure(metric, found.mean), found.mean),
         number(spans, width),
-        number(str(len(variant.runs)), len(variant.runs)),
+        number(_seeds(variant), len(variant.done)),
         *(
             paired.cells(view, variant, metric)
             or [number(_behind(metric, behind), behind)]
         ),
     ]
+
+
+def _seeds(variant: Variant) -> str:
+    """How many are in the mean; `2 of 3` where others did not get to their end."""
+    done, every = len(variant.done), len(variant.runs)
+    return str(done) if done == every else f"{done} of {every}"
 
 
 def _behind(metric: str, value: float) -> str:

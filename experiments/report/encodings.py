@@ -2,7 +2,8 @@
 
 import altair as alt
 
-from experiments.report.metrics import is_share, name_of, unit_of
+from experiments.goals import is_share
+from experiments.report.metrics import name_of, unit_of
 from experiments.report.view import View
 
 WIDTH, HEIGHT = 560, 320

@@ -26,6 +26,11 @@ class Estimate:
     high: float | None
     values: tuple[float, ...]
 
+    @property
+    def seeds(self) -> int:
+        """How many of the values are finite, and so in the mean."""
+        return sum(map(math.isfinite, self.values))
+
 
 def estimate(values: Sequence[float]) -> Estimate:
     """Mean and interval of one value a seed; those that are not finite are left out."""

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from experiments.goals import best_first, is_share
 from experiments.records import RunRecord
 
 NAMES = {
@@ -16,9 +18,31 @@ NAMES = {
     "optim/grad_norm": "gradient norm",
 }
 UNITS = {"loss": "nats per token", "bpb": "bits"}
-SHARES = ("accuracy", "exact_match")  # from 0 to 1, more is better
+MOST = {"min": "lowest", "max": "highest"}
 ABSENT = "\N{EN DASH}"  # stands where there is no number
 COUNTS = ("tokens", "val/tokens")  # of no interest over time
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What runs are judged by.
+
+    Args:
+      metric: its name.
+      goal: min or max, whichever is better.
+    """
+
+    metric: str
+    goal: str
+
+    @property
+    def most(self) -> str:
+        """The best value in words, lowest or highest."""
+        return MOST[self.goal]
+
+    def behind(self, value: float, best: float) -> float:
+        """How much worse a value is than the best one; not finite if one is not."""
+        return best_first(value, self.goal) - best_first(best, self.goal)
 
 
 def name_of(metric: str) -> str:
@@ -35,11 +59,6 @@ def unit_of(metric: str) -> str:
     return UNITS.get(metric.rpartition("/")[2], "")
 
 
-def is_share(metric: str) -> bool:
-    """Whether it is a share of 1 of which more is better."""
-    return metric.rpartition("/")[2] in SHARES
-
-
 def primary(records: Sequence[RunRecord]) -> str:
     """The metric to judge runs of a task by.
 
@@ -52,13 +71,6 @@ def primary(records: Sequence[RunRecord]) -> str:
         if "text" not in kinds and any(metric in names for names in known):
             return metric
     return "val/loss"
-
-
-def best_first(metric: str, value: float) -> float:
-    """A key to sort by: the better, the smaller; what is not finite comes last."""
-    if not math.isfinite(value):
-        return math.inf
-    return -value if is_share(metric) else value
 
 
 def figure(metric: str, value: float | None) -> str:

@@ -1,7 +1,8 @@
 """What the comparison tested, as columns of the answer's table."""
 
 from experiments.compare.comparison import Result
-from experiments.report.metrics import ABSENT, is_share
+from experiments.goals import is_share
+from experiments.report.metrics import ABSENT
 from experiments.report.tables import Cell, Column, number
 from experiments.report.view import View
 from experiments.variants import Variant

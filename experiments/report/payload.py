@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from experiments.goals import is_share
 from experiments.records import RunRecord
 from experiments.report import attention
 from experiments.report.costs import cost_of, known, step_ms
 from experiments.report.estimates import MOST_SEEDS, Estimate, quantile
-from experiments.report.metrics import is_share, name_of, unit_of
+from experiments.report.metrics import name_of, unit_of
 from experiments.report.series import curves
 from experiments.report.slices import GRID, judged_by, measured
 from experiments.report.view import View, measure
@@ -39,10 +40,12 @@ def payload_lines(view: View) -> list[dict[str, Any]]:
 
 
 def _task(view: View, task: str) -> dict[str, Any]:
-    metric = view.metric(task)
+    aim = view.aim(task)
+    metric = aim.metric
     return {
         "label": task,
         "metric": metric,
+        "most": aim.goal == "max",
         "name": name_of(metric),
         "unit": unit_of(metric),
         "share": is_share(metric),

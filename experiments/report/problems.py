@@ -1,6 +1,6 @@
 """What went wrong: diverged, failed, killed and unfinished runs, damaged folders."""
 
-from experiments.report.html import Html, tag
+from experiments.report.html import Html, join, tag
 from experiments.report.view import View
 
 MEANINGS = {
@@ -8,9 +8,10 @@ MEANINGS = {
     "failed": "it ended with an error",
     "killed": "its process is gone; attn resume goes on",
     "stopped": "it was stopped before its end; attn resume goes on",
-    "running": "it is still running; its numbers are those of its last line",
+    "running": "it is still running",
     "new": "nothing has been computed yet",
 }
+APART = "Runs that are not done have curves and rows of their own; no mean has them."
 
 
 def section(view: View) -> Html | None:
@@ -33,7 +34,10 @@ def section(view: View) -> Html | None:
         tag("li", badge(status), " ", tag("code", name), " ", reason)
         for name, status, reason in found
     ]
-    return tag("ul", *items, class_="problems")
+    made = tag("ul", *items, class_="problems")
+    if all(run.status == "done" for run in view.runs):
+        return made
+    return join(made, tag("p", APART, class_="caption"))
 
 
 def badge(status: str) -> Html:

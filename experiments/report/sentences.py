@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 
+from experiments.goals import is_share
 from experiments.report.costs import Cost, cost_of, known
 from experiments.report.estimates import Estimate
 from experiments.report.html import Html, join, tag
-from experiments.report.metrics import best_first, figure, is_share, name_of, short
+from experiments.report.metrics import Aim, figure, name_of, short
 from experiments.report.view import measure
 from experiments.variants import Variant
 
@@ -15,21 +16,22 @@ NOISE = 1.2  # and measured times: a machine's load moves them as much
 Words = list[Html | str]
 
 
-def headline(ranked: Sequence[Variant], metric: str) -> Words:
+def headline(ranked: Sequence[Variant], aim: Aim) -> Words:
     """The best variant with its interval, or those that share the best figure."""
-    best = ranked[0]
+    best, metric = ranked[0], aim.metric
     found = measure(best, metric)
+    if not best.done:
+        return [_strong(best), " has no run that is done."]
     if not found.values:
-        return [_strong(best), f" has no {name_of(metric)} yet."]
+        return [_strong(best), f" has no {name_of(metric)}."]
     said = f"{figure(metric, found.mean)} ({interval(found, metric)})"
     if len(ranked) == 1:
         return [_strong(best), f" reaches {_article(metric)} of {said}."]
-    most = "highest" if is_share(metric) else "lowest"
     equal = leaders(ranked, metric)
     if len(equal) > 1:
         names = _names(equal, strong=True)
-        return [names, f" share the {most} {name_of(metric)}, {said}."]
-    return [_strong(best), f" has the {most} {name_of(metric)}, {said}."]
+        return [names, f" share the {aim.most} {name_of(metric)}, {said}."]
+    return [_strong(best), f" has the {aim.most} {name_of(metric)}, {said}."]
 
 
 def leaders(ranked: Sequence[Variant], metric: str) -> list[Variant]:
@@ -38,24 +40,25 @@ def leaders(ranked: Sequence[Variant], metric: str) -> list[Variant]:
     return [x for x in ranked if figure(metric, measure(x, metric).mean) == said]
 
 
-def beside(ranked: Sequence[Variant], metric: str) -> Words:
+def beside(ranked: Sequence[Variant], aim: Aim) -> Words:
     """The runner-up, whether the runs tell the two apart, and what each costs."""
     if len(ranked) == 1:
         return [f"{_steps(ranked[0])}. {_costs(ranked[0])}"]
+    metric = aim.metric
     equal = leaders(ranked, metric)
     rest = ranked[len(equal) :]
     if not rest:
         return _dearer(equal[0], equal[1])
     first, other = measure(equal[0], metric), measure(rest[0], metric)
     if not other.values:
-        return [tag("bdi", rest[0].label), " has no value to compare with yet."]
+        return [tag("bdi", rest[0].label), " has no value to compare with."]
     value = f"{figure(metric, other.mean)} ({interval(other, metric)})"
     said: Words = ["Next is ", tag("bdi", rest[0].label), f" with {value};"]
     said += [f" {_apart(first, other)} ", *_dearer(equal[0], rest[0])]
-    return [*said, *cheapest(ranked, metric)]
+    return [*said, *cheapest(ranked, aim)]
 
 
-def cheapest(ranked: Sequence[Variant], metric: str) -> Words:
+def cheapest(ranked: Sequence[Variant], aim: Aim) -> Words:
     """What the variant that costs least saves, and what it loses."""
     best = ranked[0]
     counted = [cost for cost in known(tuple(ranked)) if not cost.is_clock]
@@ -68,22 +71,22 @@ def cheapest(ranked: Sequence[Variant], metric: str) -> Words:
     if least is None or saving[least] * MARGIN > 1:
         return []
     own = [f"{x:.2g} × the {c.label}" for c, x in shares[least].items()]
-    loss = _behind(metric, measure(best, metric).mean, measure(least, metric).mean)
+    means = (measure(each, aim.metric).mean for each in (least, best))
+    loss = _behind(aim.metric, aim.behind(*means))
     name = tag("bdi", least.label)
     return [" The cheapest is ", name, f", with {_listed(own)}, {loss}."]
 
 
 def interval(found: Estimate, metric: str) -> str:
     """Its ends and what it rests on."""
-    count = len(found.values)
+    count = found.seeds
     if found.low is None:
         return "one seed, so no interval" if count == 1 else f"{count} runs"
     low, high = figure(metric, found.low), figure(metric, found.high)
     return f"95% interval {low} to {high}, {count} seeds"
 
 
-def _behind(metric: str, best: float, value: float) -> str:
-    behind = best_first(metric, value) - best_first(metric, best)
+def _behind(metric: str, behind: float) -> str:
     if not math.isfinite(behind):
         return "without a value"
     if is_share(metric):
@@ -148,7 +151,7 @@ def _strong(variant: Variant) -> Html:
 
 
 def _steps(variant: Variant) -> str:
-    steps = sorted({run.step for run in variant.runs})
+    steps = sorted({run.step for run in variant.done or variant.runs})
     said = " to ".join(f"{each:,}" for each in dict.fromkeys((steps[0], steps[-1])))
     return f"That is after {said} steps"
 

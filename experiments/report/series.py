@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from experiments.goals import is_share
 from experiments.records import RunRecord
-from experiments.report.metrics import COUNTS, is_share, name_of, unit_of
+from experiments.report.metrics import COUNTS, name_of, unit_of
 
 DIGITS = 5  # of a number on the page; a curve shows three
 MOST_NUMBERS = 350_000  # on the page: 2.5 MB

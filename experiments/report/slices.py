@@ -5,10 +5,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from experiments.goals import is_share
 from experiments.records import RunRecord
 from experiments.report.estimates import Estimate, estimate
 from experiments.report.html import Html, join, tag
-from experiments.report.metrics import ABSENT, figure, is_share, name_of
+from experiments.report.metrics import ABSENT, figure, name_of
 from experiments.report.tables import Cell, Column, table, variant_cell
 from experiments.report.view import View
 from experiments.variants import Variant
@@ -55,11 +56,11 @@ def slice_values(run: RunRecord) -> dict[str, float]:
 def measured(
     variants: Iterable[Variant], kind: str
 ) -> dict[Variant, dict[str, Estimate]]:
-    """Every slice or cell of every variant, over its seeds."""
+    """Every slice or cell of every variant, over its seeds that are done."""
     read = grid_values if kind == GRID else slice_values
     found = {}
     for variant in variants:
-        each = [read(run) for run in variant.runs]
+        each = [read(run) for run in variant.done]
         names = dict.fromkeys(name for values in each for name in values)
         found[variant] = {
             name: estimate([values[name] for values in each if name in values])

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from experiments.compare.comparison import Comparison
+from experiments.goals import best_first, goal_of, is_share
 from experiments.records import Damaged, RunRecord
 from experiments.report.estimates import Estimate, clipped, estimate
-from experiments.report.metrics import best_first, is_share, primary
+from experiments.report.metrics import Aim, primary
 from experiments.variants import Names, Variant, group_runs
 
 COLOURS = 10  # of the palette; further variants are dashed
@@ -50,21 +51,26 @@ class View:
         """The variants that learned a task."""
         return [variant for variant in self.variants if variant.task == task]
 
-    def metric(self, task: str) -> str:
+    def aim(self, task: str) -> Aim:
         """What the runs of a task are judged by: as the comparison was asked to."""
         asked = self.comparison
         if asked and any(
             each.task == task and each.metric == asked.metric for each in asked.results
         ):
-            return asked.metric
-        return primary([run for each in self.of_task(task) for run in each.runs])
+            return Aim(asked.metric, asked.goal)
+        runs = [run for each in self.of_task(task) for run in each.runs]
+        return Aim(primary(runs), goal_of(primary(runs)))
+
+    def metric(self, task: str) -> str:
+        """The metric of its aim."""
+        return self.aim(task).metric
 
     def ranked(self, task: str) -> list[Variant]:
         """The variants of a task, best first."""
-        metric = self.metric(task)
+        aim = self.aim(task)
         return sorted(
             self.of_task(task),
-            key=lambda each: best_first(metric, measure(each, metric).mean),
+            key=lambda each: best_first(measure(each, aim.metric).mean, aim.goal),
         )
 
     def colour(self, variant: Variant) -> str:
@@ -94,7 +100,7 @@ def make_view(
 
 
 def measure(variant: Variant, metric: str) -> Estimate:
-    """The last value of a metric, over the seeds of a variant."""
-    values = [run.last(metric) for run in variant.runs]
+    """The last value of a metric, over the seeds of a variant that are done."""
+    values = [run.last(metric) for run in variant.done]
     found = estimate([value for value in values if value is not None])
     return clipped(found) if is_share(metric) else found

@@ -15,6 +15,7 @@ from experiments.config import config_hash
 from experiments.config.many import Many, Point
 from experiments.config.sweeps import Study
 from experiments.errors import UserError
+from experiments.goals import goal_of
 from experiments.run import directory
 
 SUFFIX, FILE = ".sweep", "plan.json"
@@ -102,7 +103,7 @@ def index_of(many: Many, points: Sequence[Point], root: Path) -> Index:
         kind="study" if is_study else "sweep",
         title=(plan.title if is_study else "") or many.base.name,
         metric=plan.metric,
-        goal=plan.goal,
+        goal=goal_of(plan.metric, plan.goal),
         reference=(plan.reference if is_study else None) or first,
         entries=tuple(entries),
     )

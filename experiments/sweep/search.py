@@ -12,6 +12,7 @@ from experiments.config.drafts import Draft, seeds, words
 from experiments.config.many import Many, Point
 from experiments.config.sweeps import Range, Sweep
 from experiments.errors import UserError
+from experiments.goals import goal_of
 from experiments.records import RunRecord, read_run
 from experiments.run import directory
 
@@ -78,7 +79,7 @@ def proposed(many: Many, plan: Sweep, root: Path) -> Iterator[list[Point]]:
     them done, and goes on.
     """
     optuna = _optuna()
-    direction = {"min": "minimize", "max": "maximize"}[plan.goal]
+    direction = {"min": "minimize", "max": "maximize"}[goal_of(plan.metric, plan.goal)]
     sampler = optuna.samplers.TPESampler(seed=plan.draw)
     study = optuna.create_study(direction=direction, sampler=sampler)
     trials, axes = plan.trials or 1, plan.axes

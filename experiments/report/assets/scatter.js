@@ -16,15 +16,15 @@ function drawScatter(host, task) {
     height: 340,
     label: `${about.name} against ${cost.label}`,
   });
-  const best = front(rows, about.share).map((each) => [made.across(each.cost), made.up(each.mean)]);
+  const best = front(rows, about.most).map((each) => [made.across(each.cost), made.up(each.mean)]);
   made.area.append(shape("path", { d: path(best), class: "front" }));
   const taken = [];
   for (const each of rows) made.area.append(...scatterMark(each, made, taken, about.share));
   host.replaceChildren(made.svg);
 }
 
-function front(rows, share) {
-  const better = (a, b) => (share ? a.mean > b.mean : a.mean < b.mean);
+function front(rows, most) {
+  const better = (a, b) => (most ? a.mean > b.mean : a.mean < b.mean);
   const sorted = [...rows].sort((a, b) => a.cost - b.cost || (better(a, b) ? -1 : 1));
   const kept = [];
   for (const each of sorted) {

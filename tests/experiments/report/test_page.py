@@ -8,16 +8,22 @@ import re
 
 import pytest
 
+from experiments.compare.compare import compare
+from experiments.compare.comparison import Asked
+from experiments.compare.members import find
 from experiments.errors import UserError
 from experiments.records import read_runs
 from experiments.report import write_report
 from experiments.report.html import data, tag
+from experiments.report.metrics import Aim
+from experiments.report.payload import payload
 from experiments.report.sentences import beside, headline
-from experiments.report.view import make_view
+from experiments.report.view import make_view, measure
 from tests.experiments.made import make_run
 from tests.experiments.report.browser import ABSENT, browser, open_page
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&\"'\u202e\x00"
+LOSS = Aim("val/loss", "min")
 MASKS = ("causal", "causal & window(back=3)")
 
 
@@ -81,14 +87,66 @@ def test_equal_figures_share_the_headline_and_the_cheapest_is_told(tmp_path):
             )
     records, _ = read_runs(paths)
     ranked = make_view(records, title="").ranked(make_view(records, title="").tasks[0])
-    said = Reader("".join(map(str, headline(ranked, "val/loss")))).words
+    said = Reader("".join(map(str, headline(ranked, LOSS)))).words
     assert "".join(said).startswith(
         "mask=causal and mask=causal & window(back=7) share"
     )
-    said = "".join(Reader("".join(map(str, beside(ranked, "val/loss")))).words)
+    said = "".join(Reader("".join(map(str, beside(ranked, LOSS)))).words)
     assert said.startswith("Next is mask=causal & window(back=3) with 2.0")
     assert "mask=causal takes 0.26 × the state bytes per token." in said
     assert "cheapest" not in said  # the best one is
+
+
+def words(parts):
+    return "".join(Reader("".join(map(str, parts))).words)
+
+
+def test_only_runs_that_are_done_are_in_means_and_ranks(tmp_path):
+    window = "model.mask=causal & window(back=3)"
+    paths = [make_run(tmp_path, f"seed={seed}", floor=2.0) for seed in range(2)]
+    paths += [make_run(tmp_path, window, f"seed={seed}", floor=3.0) for seed in (0, 1)]
+    paths += [make_run(tmp_path, window, "seed=2", floor=0.1, status="diverged")]
+    late = make_run(tmp_path, "model.mask=everything", floor=0.1, status="stopped")
+    records, _ = read_runs([*paths, late])
+    view = make_view(records, title="")
+    (task,) = view.tasks
+    ranked = view.ranked(task)
+    assert [each.label for each in ranked] == [
+        "mask=causal",
+        "mask=causal & window(back=3)",
+        "mask=everything",
+    ]
+    assert measure(ranked[1], "val/loss").mean == pytest.approx(3.0, abs=0.1)
+    said = words(headline(ranked, LOSS))
+    assert said.startswith("mask=causal has the lowest validation loss")
+    assert words(headline(ranked[2:], LOSS)).endswith("has no run that is done.")
+    page = tmp_path / "report.html"
+    write_report(records, page, title="")
+    shown = "".join(Reader(page.read_text()).words)
+    assert "2 of 3" in shown
+    assert "no mean has them" in shown
+    assert late.name in shown
+
+
+def test_the_goal_of_a_study_ranks_the_page(tmp_path):
+    paths = [
+        make_run(tmp_path, f"seed={seed}", f"model.mask={mask}", floor=floor)
+        for seed in range(2)
+        for mask, floor in (("causal", 1.0), ("everything", 2.0))
+    ]
+    found = find([str(path) for path in paths], tmp_path)
+    view = make_view(
+        [each.record for each in found.members],
+        title="",
+        comparison=compare(found, Asked(goal="max")),
+        names={each.record.name: (each.variant, each.task) for each in found.members},
+    )
+    (task,) = view.tasks
+    ranked = view.ranked(task)
+    assert ranked[0].label == "mask=everything"
+    said = words(headline(ranked, view.aim(task)))
+    assert said.startswith("mask=everything has the highest validation loss")
+    assert '"most":true' in data("x", payload(view)).replace(" ", "")
 
 
 def test_a_damaged_run_is_named(made, read):
