@@ -17,6 +17,9 @@ from pathlib import Path
 
 from experiments.errors import UserError
 
+# What JAX is told for a platform, where that is not its name. Of `gpu` it would demand
+# that CUDA, ROCm and oneAPI all be there; left alone it takes the one that is.
+ASKED = {"gpu": None}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _IMPORTED = time.monotonic()
 _made: dict[str, object] = {}
@@ -84,12 +87,14 @@ def start_jax(settings: Settings) -> None:
         if settings.simulated_devices is not None:
             jax.config.update("jax_num_cpu_devices", settings.simulated_devices)
         if settings.platform is not None:
-            jax.config.update("jax_platforms", settings.platform)
+            asked = ASKED.get(settings.platform, settings.platform)
+            jax.config.update("jax_platforms", asked)
         if settings.allocator:
             # On the main thread, whose memory grows without end: that of any other is
             # made of pieces of 64 MB, and a larger arena is mapped anew at every call.
             jax.config.update("jax_cpu_enable_async_dispatch", False)
-        jax.devices()
+        if (found := jax.default_backend()) != (settings.platform or found):
+            raise RuntimeError(f"JAX found {found} only")
     except RuntimeError as error:
         raise ProcessError(_why(settings, str(error))) from None
     _made["compilation_cache"] = cache.begin() if settings.compilation_cache else LEFT

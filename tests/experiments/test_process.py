@@ -89,6 +89,51 @@ except ProcessError as error:
     assert found.count("\n") == 1
 
 
+A_GPU = """
+from jax._src import xla_bridge
+
+class Gpu:  # a CPU that says it is a GPU
+    def __init__(self):
+        self.inner = xla_bridge.make_cpu_client()
+    platform = "gpu"
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+xla_bridge.hardware_utils.has_visible_nvidia_gpu = lambda: True
+xla_bridge._backend_factories.pop("cuda", None)
+xla_bridge.register_backend_factory("cuda", Gpu, priority=200, fail_quietly=False)
+"""
+
+
+@pytest.mark.parametrize("environment", ["", "cpu", "cuda"])
+def test_a_gpu_of_one_kind_is_enough(environment):
+    """JAX knows no ROCm and no oneAPI here, as with every NVIDIA GPU."""
+    code = """
+from experiments.process import Settings, start_jax
+start_jax(Settings(platform="gpu"))
+import jax
+print(jax.default_backend(), jax.local_device_count("cpu"))
+"""
+    assert python(A_GPU + code, JAX_PLATFORMS=environment).strip() == "gpu 1"
+
+
+def test_a_gpu_that_is_not_there_is_one_line():
+    code = """
+from jax._src import hardware_utils
+hardware_utils.has_visible_nvidia_gpu = lambda: False
+from experiments.process import ProcessError, Settings, start_jax
+try:
+    start_jax(Settings(platform="gpu"))
+except ProcessError as error:
+    print(error)
+"""
+    found = python(code)
+    assert found == (
+        "platform: no gpu can be used here (JAX found cpu only). Install the `cuda`"
+        " extra, or say platform=cpu or platform=null.\n"
+    )
+
+
 def test_the_age_of_the_process_grows():
     first = process.seconds_since_start()
     assert 0 < first <= process.seconds_since_start() < 1e6
