@@ -12,12 +12,16 @@ from experiments.errors import UserError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,80}")
 LOCK, MANIFEST = "lock", "manifest.json"
+ASIDE, HALF, GONE = ".earlier", ".earlier-half", ".earlier-gone"  # see `earlier`
 OURS = {
     LOCK,
     "config.yaml",
     "checkpoints",
     "samples",
     "maps",
+    ASIDE,
+    HALF,
+    GONE,
 }  # there before the manifest
 
 
@@ -71,7 +75,8 @@ def check_contents(path: Path) -> None:
     Raises:
       RunError: it names the first file that is not ours.
     """
-    if not path.exists() or (path / MANIFEST).is_file():
+    marks = (path, path / ASIDE, path / HALF)
+    if not path.exists() or any((mark / MANIFEST).is_file() for mark in marks):
         return
     if not path.is_dir():
         raise RunError(f"{path}: is a file; move it away or choose another `name`.")

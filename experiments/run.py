@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from experiments import folder, manifest, storage
+from experiments import earlier, folder, manifest, storage
 from experiments.config import Config, ConfigError, config_hash, differences, dump, load
 from experiments.folder import RunError
 
@@ -54,7 +54,8 @@ class Run:
           config: the config; it names the directory.
           root: the folder of all runs.
           at: the directory itself, for a run that was moved or renamed.
-          fresh: removes what an earlier run of this config left.
+          fresh: starts over; what an earlier run of this config left is set aside until
+            `forget_earlier`, and put back if this one is closed before.
 
         Raises:
           RunError: it is in use, not a run directory, or of another config.
@@ -68,13 +69,15 @@ class Run:
             storage.remove_stale(path)
             storage.remove_stale(path / "samples")
             storage.remove_stale(path / "maps")
+            earlier.restore(path)  # what a killed start with `fresh` had set aside
             if fresh:
-                folder.empty(path)
+                earlier.set_aside(path)
             elif (path / "manifest.json").exists():
                 check_same(path, config)
             return cls._start(path, config, lock)
         except BaseException:
-            lock.close()
+            with lock:
+                earlier.restore(path)
             raise
 
     @classmethod
@@ -203,16 +206,28 @@ class Run:
         """Whether nothing has been computed yet."""
         return not self.metrics() and not any(self.checkpoints.iterdir())
 
+    def forget_earlier(self) -> None:
+        """Removes what `fresh` has set aside: there is something in its place now."""
+        self._writable()
+        earlier.forget(self.path)
+
+    @property
+    def is_provisional(self) -> bool:
+        """Whether closing puts back what was here before `fresh`."""
+        return earlier.is_aside(self.path)
+
     def discard(self) -> None:
         """Removes the whole run; for one that could not even begin."""
         self._writable()
-        shutil.rmtree(self.path)
+        if not self.is_provisional:
+            shutil.rmtree(self.path)
         self.close()
 
     def close(self) -> None:
         """Gives the lock back."""
         if self._lock is not None:
-            self._lock.close()
+            with self._lock:
+                earlier.restore(self.path)
             self._lock = None
 
     def _writable(self) -> None:

@@ -41,7 +41,7 @@ def work(
       config: the experiment.
       root: the folder of all runs.
       at: the run directory, if it is not where the config's name says.
-      fresh: removes an earlier run of this config first.
+      fresh: starts over; an earlier run of this config goes once this one has begun.
       quiet: prints the end only.
       profile: of how many steps to make one; None makes none.
 
@@ -57,6 +57,8 @@ def work(
         try:
             return _train(run, stop, quiet, profile)
         except Exception as error:
+            if run.is_provisional and not quiet:
+                print(f"{run.path} stays as it was before --fresh.", file=sys.stderr)
             if is_users(error) and was_new and run.is_untouched:
                 run.discard()
                 raise

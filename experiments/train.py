@@ -221,6 +221,8 @@ class Trainer:
             self.screen.advance(course.step, rows[-1, 0], seconds, len(rows))
         else:
             self.first_loss(seconds, rows[0, 0])
+        if not self.has_moved:
+            self.run.forget_earlier()
         self.has_moved = True
 
     def call_length(self) -> int:

@@ -1,5 +1,6 @@
 """The run directory: one owner, whole files, names that stay where they belong."""
 
+import contextlib
 import errno
 import json
 from pathlib import Path
@@ -21,6 +22,12 @@ def config():
 def run(config, tmp_path):
     with Run.begin(config, tmp_path) as run:
         yield run
+
+
+def contents(path):
+    """Every file below a folder with its text, but for the lock."""
+    files = [each for each in path.rglob("*") if each.is_file() and each.name != "lock"]
+    return {str(each.relative_to(path)): each.read_text() for each in files}
 
 
 class TestBegin:
@@ -60,6 +67,57 @@ class TestBegin:
             assert again.is_untouched
             assert again.result is None
             assert not list(again.samples.iterdir())
+
+    def test_fresh_that_comes_to_nothing_puts_it_back(self, config, run, tmp_path):
+        run.append_metrics({"step": 1})
+        run.write_result({"loss": 1.0})
+        run.set_status("done")
+        run.close()
+        before = contents(run.path)
+        for end in (Run.close, Run.discard):
+            again = Run.begin(config, tmp_path, fresh=True)
+            again.append_metrics({"step": 7})
+            again.append_perf({"event": "new"})
+            again.set_status("failed")
+            assert again.is_provisional
+            end(again)
+            assert contents(run.path) == before
+
+    def test_fresh_that_has_begun_forgets_the_earlier_run(self, config, run, tmp_path):
+        run.write_result({"loss": 1.0})
+        run.set_status("done")
+        run.close()
+        with Run.begin(config, tmp_path, fresh=True) as again:
+            again.forget_earlier()
+            assert not again.is_provisional
+        assert Run.open(run.path).status == "new"
+        assert not list(run.path.glob(".earlier*"))
+
+    @pytest.mark.parametrize("killed_at", range(14))
+    def test_a_kill_during_fresh_loses_nothing(
+        self, config, run, tmp_path, monkeypatch, killed_at
+    ):
+        """At any rename of setting aside and of putting back."""
+        run.write_result({"loss": 1.0})
+        run.set_status("done")
+        run.close()
+        before, rename, left = contents(run.path), Path.rename, [killed_at]
+
+        class Killed(BaseException):
+            """Nothing may tidy up after it, so nothing may be renamed either."""
+
+        def counted(path, target):
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+            return rename(path, target)
+
+        monkeypatch.setattr(Path, "rename", counted)
+        with contextlib.suppress(Killed):
+            Run.begin(config, tmp_path, fresh=True).close()
+        monkeypatch.undo()
+        Run.begin(config, tmp_path).close()
+        assert contents(run.path) == before
 
     def test_fresh_follows_no_links(self, config, run, tmp_path):
         precious = tmp_path / "precious"

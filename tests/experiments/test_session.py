@@ -85,6 +85,20 @@ def test_the_same_command_again_shows_the_result(folder, run):
     assert before == {p: p.stat().st_mtime_ns for p in run.path.rglob("*.json*")}
 
 
+def test_fresh_that_cannot_begin_keeps_the_earlier_run(folder, run):
+    files = [each for each in run.path.rglob("*") if each.is_file()]
+    before = {each: each.read_bytes() for each in files if each.name != "lock"}
+    (folder / "text").rename(folder / "moved")
+    done = attn(folder, "train", "study.yaml", "--fresh")
+    (folder / "moved").rename(folder / "text")
+    assert done.returncode == 2
+    kept, fault = done.stderr.splitlines()
+    assert kept == f"runs/{run.path.name} stays as it was before --fresh."
+    assert "data.path: no such file" in fault
+    assert before == {each: each.read_bytes() for each in before}
+    assert not list(run.path.glob(".earlier*"))
+
+
 def test_eval_scores_it(folder, run):
     done = attn(folder, "eval", "--json")
     found = json.loads(done.stdout)
