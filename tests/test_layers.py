@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # Lowest first. A module may import its own layer and the layers before it.
 LAYERS = (
-    ("attn.shapes", "attn.numerics"),
+    ("attn.shapes", "attn.numerics", "attn.adjoint", "attn.products"),
     ("attn.spec",),
     ("attn.backends", "attn.recurrent"),
     ("attn.batches", "attn.heads", "attn.memory"),

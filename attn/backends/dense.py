@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from attn import numerics
 from attn.backends.probes import probe
+from attn.products import product
 from attn.shapes import Shapes
 from attn.spec.attention import Attention
 from attn.spec.logit import Identity
@@ -50,7 +51,7 @@ def attend(
     logits, allowed, value = scores(spec, query, key, value, site)
     weights, gain = normalize(spec.normalizer, logits, allowed)
     dropped = spec.dropout.apply(weights, rng, site)
-    output = jnp.einsum("ts,se->te", dropped, value.astype(weights.dtype))
+    output = product(dropped, value.astype(weights.dtype))
     if gain is not None:  # after the product: T x E multiplications, not T x S
         output = output * gain[:, None]
     if probes and gain is not None:

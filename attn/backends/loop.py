@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
+from attn.adjoint import with_adjoint
 from attn.backends import cuts
-from attn.backends.blockwise.rule import triangular
 from attn.backends.pulls import Pulls
 from attn.backends.walk import Level, Walk
 
@@ -66,7 +66,7 @@ def _calls(walk: Walk, leaves: list) -> tuple:
         pulls = Pulls(walk, active)
         primal, saved = walk.forward(leaves, pulls.save)
         some = [x for x, yes in zip(moved, active, strict=True) if yes]
-        tangent = triangular(
+        tangent = with_adjoint(
             lambda some: pulls.push(leaves, some),
             lambda cotangent: pulls.back(leaves, primal, saved, cotangent),
             some,

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from attn.numerics import accumulation_dtype, finite
+from attn.products import product
 from attn.spec.field import is_array, is_varying
 from attn.spec.piece import Piece, piece
 
@@ -53,8 +54,7 @@ def _compare_shielded_jvp(primals, tangents):
 
 def _product(query: jax.Array, key: jax.Array) -> jax.Array:
     """query @ key.T, summed in the accumulation dtype."""
-    dtype = accumulation_dtype(query.dtype)
-    return jnp.einsum("th,sh->ts", query, key, preferred_element_type=dtype)
+    return product(query, key.T)
 
 
 def _wide(*arrays: Any) -> list[jax.Array]:

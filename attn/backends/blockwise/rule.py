@@ -1,16 +1,4 @@
-"""One derivative rule for every order: a linear map that knows its own transpose.
-
-The rule of the fold is a `custom_jvp` whose tangent is linear. Left to JAX, its
-transpose would be right and slow; `custom_linear_solve` lets us give both directions:
-the unit triangular system
-
-    [ I  0 ] [ t ]   [ t ]
-    [-L  I ] [ y ] = [ 0 ]      has the solution  y = L t,
-
-so `solve` is the forward-mode pass, `transpose_solve` the explicit backward pass, and
-`matvec` is what JAX differentiates for higher orders. Forward mode, reverse mode and
-any nesting of them follow.
-"""
+"""One derivative rule for every order: a tangent, and its adjoint beside it."""
 
 import dataclasses
 import functools
@@ -22,6 +10,7 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jax.custom_derivatives import SymbolicZero
 
+from attn.adjoint import with_adjoint
 from attn.backends.blockwise import backward as pull
 from attn.backends.blockwise.forward import forward
 from attn.backends.blockwise.operands import Layout, Operands, pad
@@ -146,7 +135,7 @@ def _linear(layout, shape, prepare, inputs, rest, primal, moved) -> Closed:
         return [x for x, yes in zip(cotangents, active, strict=True) if yes]
 
     some = [leaf for leaf, yes in zip(leaves, active, strict=True) if yes]
-    return triangular(push, back, some, primal, inputs)
+    return with_adjoint(push, back, some, primal, inputs)
 
 
 def _fill(totals, floating):
@@ -162,42 +151,3 @@ def _fill(totals, floating):
 
 def _pad_rows(array: jax.Array, count: int) -> jax.Array:
     return jnp.pad(array, [(0, count)] + [(0, 0)] * (array.ndim - 1))
-
-
-def triangular(push, back, tangents, primal: Closed, inputs) -> Closed:
-    """`push` of the tangents, whose transpose is `back`; see the module's docstring."""
-    add = functools.partial(jax.tree.map, jnp.add)
-    fixed = _nothing([inputs, primal])
-
-    # JAX asserts that a right side is linear in all its parts, zeros included. So each
-    # part gets an empty piece of all of them added, which costs nothing.
-    def link(tree, seed):
-        def pad(x):
-            mine = seed.astype(x.dtype)
-            return jax.lax.pad(mine, jnp.zeros((), x.dtype), [(x.size, 0, 0)])
-
-        return jax.tree.map(lambda x: x + pad(x).reshape(x.shape), tree)
-
-    def matvec(x):
-        some, output = x
-        rows = some, jax.tree.map(jnp.subtract, output, push(some))
-        return link(rows, _nothing(x) * fixed)
-
-    def solve(_, right):
-        some, output = right
-        return some, add(output, push(some))
-
-    def transpose_solve(_, right):
-        some, output = right
-        return add(some, back(output)), output
-
-    right = link((tangents, jax.tree.map(jnp.zeros_like, primal)), _nothing(tangents))
-    return jax.lax.custom_linear_solve(matvec, right, solve, transpose_solve)[1]
-
-
-def _nothing(tree: Any) -> jax.Array:
-    """A float32 array [0] that depends on every floating-point array of a tree."""
-    arrays = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.floating)]
-    return functools.reduce(
-        jnp.add, [x.reshape(-1)[:0].astype(jnp.float32) for x in arrays]
-    )
