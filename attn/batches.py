@@ -8,9 +8,7 @@ import numpy as np
 
 from attn.shapes import Shapes
 from attn.spec.field import is_varying, per_batch
-from attn.spec.site import At, check_at
-
-ONE_NUMBER = ("query_pos", "key_pos", "segment")  # of each token, so never [T, F]
+from attn.spec.site import ONE_NUMBER, At, check_at
 
 
 def mark_batch(who: str, at: At | None, shapes: Shapes) -> At | None:

@@ -287,6 +287,11 @@ def _positions(who: str, x: jax.Array, positions: Any) -> tuple[jax.Array, int |
         return jnp.arange(x.shape[1], dtype=jnp.int32), None
     if isinstance(positions, per_batch):
         positions = positions.value
+    if is_varying(positions):
+        raise ValueError(
+            f"{who}: `positions` of tokens are the same for all heads, got "
+            f"{positions.word}; give [T] or [B, T]."
+        )
     if positions.shape == (1, x.shape[1]):
         positions = positions[0]
     if positions.shape not in (x.shape[1:2], x.shape[:2]):

@@ -1,11 +1,13 @@
 """What an encoder hands to a decoder, and where both sides of it stand."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from attn.spec.field import is_varying, per_batch
 from attn.spec.site import At
 
 REAL = 1  # the segment of a token where nobody says; padding is segment 0
@@ -26,15 +28,33 @@ class Encoded:
 
 
 def segmented(at: At | None, tokens: Array) -> At:
-    """The `at` of a self-attention with a segment for each token.
+    """The `at` of a self-attention with a segment for each token, an array.
 
     Args:
       at: as the caller gave it; tokens without a segment get `REAL`.
       tokens: [B, T].
+
+    Raises:
+      ValueError: segments that differ from head to head.
     """
     at = At() if at is None else at
     real = {"segment": jnp.full(tokens.shape, REAL, jnp.int32)}
-    return dataclasses.replace(at, query=real | at.query, key=real | at.key)
+    query, key = (
+        side | {"segment": _plain_segment(side["segment"])}
+        for side in (real | at.query, real | at.key)
+    )
+    return dataclasses.replace(at, query=query, key=key)
+
+
+def _plain_segment(segment: Any) -> Array:
+    """Segments [T] or [B, T], which need no `per_batch` to say so."""
+    given = segment.value if isinstance(segment, per_batch) else segment
+    if is_varying(given):
+        raise ValueError(
+            "encoder: `segment` says what is padding, which all heads share; got "
+            f"{given.word}, give [T] or [B, T]."
+        )
+    return given
 
 
 def across(at: At | None, tokens: Array, source: Encoded) -> At:

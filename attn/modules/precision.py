@@ -19,10 +19,12 @@ class Precision:
     Attributes:
       parameters: what is stored.
       compute: what layers take and return.
-      accumulate: what sums run in; None means float64 for float64, else float32.
+      accumulate: what the sums of linear maps and of the final scores run in; None
+        means float64 for float64, else float32. Attention, norms and poolings keep to
+        that whatever is said here.
 
     Raises:
-      ValueError: an unknown name, or sums narrower than what is summed.
+      ValueError: an unknown name, or sums narrower than what is summed or in float16.
     """
 
     parameters: str = "float32"
@@ -41,6 +43,11 @@ class Precision:
             raise ValueError(
                 f"Precision: accumulate must be no narrower than compute, got "
                 f"accumulate={self.accumulate!r}, compute={self.compute!r}; "
+                "leave it out."
+            )
+        if self.accumulate == "float16":  # whose largest number is 65,504
+            raise ValueError(
+                "Precision: accumulate must not be float16, in which sums overflow; "
                 "leave it out."
             )
 

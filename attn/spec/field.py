@@ -44,7 +44,9 @@ class Varying:
         return self
 
     def __eq__(self, other):
-        return type(self) is type(other) and same_value(self.value, other.value)
+        if type(self) is not type(other):
+            return NotImplemented
+        return same_value(self.value, other.value)
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]
 

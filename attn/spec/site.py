@@ -8,6 +8,9 @@ import jax.numpy as jnp
 
 from attn.spec.field import is_varying
 
+POSITIONS = ("query_pos", "key_pos")
+ONE_NUMBER = (*POSITIONS, "segment")  # of each token, so never [T, F]
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
@@ -20,9 +23,9 @@ class At:
     key: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        for name in ("query_pos", "key_pos"):
+        for name in POSITIONS:
             if isinstance(getattr(self, name), list):
-                object.__setattr__(self, name, jnp.asarray(getattr(self, name)))
+                object.__setattr__(self, name, _positions(name, getattr(self, name)))
 
 
 @jax.tree_util.register_dataclass
@@ -82,7 +85,8 @@ def at(
       shares it.
 
     Raises:
-      ValueError: `positions` is given together with `query_pos` or `key_pos`.
+      ValueError: `positions` is given together with `query_pos` or `key_pos`; they
+        are no whole numbers; or other data have the name of one of them.
     """
     if positions is not None:
         if query_pos is not None or key_pos is not None:
@@ -90,13 +94,37 @@ def at(
                 "at: give either `positions` (both sides) or `query_pos` and "
                 "`key_pos`, got both."
             )
-        query_pos = key_pos = positions
+        query_pos = key_pos = _positions("positions", positions)
     both = {} if segment is None else {"segment": segment}
     sides = [
         {name: _array(x) for name, x in {**(given or {}), **both}.items()}
         for given in (query, key)
     ]
-    return At(_array(query_pos), _array(key_pos), sides[0], sides[1])
+    taken = [name for name in POSITIONS for side in sides if name in side]
+    if taken:
+        raise ValueError(
+            f"at: `{taken[0]}` is the name of positions, not of other data; give "
+            f"at({taken[0]}=...)."
+        )
+    return At(
+        _positions("query_pos", query_pos), _positions("key_pos", key_pos), *sides
+    )
+
+
+def _positions(name: str, x: Any) -> Any:
+    """Positions as an array: whole numbers, since a mask compares them exactly."""
+    try:
+        array = inner = _array(x)
+    except OverflowError:
+        raise ValueError(f"at: `{name}` must fit int32, got {x!r}.") from None
+    while is_varying(inner):
+        inner = inner.value
+    if inner is not None and not jnp.issubdtype(inner.dtype, jnp.integer):
+        raise ValueError(
+            f"at: `{name}` must be whole numbers, got {inner.dtype}; give fractions "
+            "as data of your own, for example query={'time': ...}."
+        )
+    return array
 
 
 def _array(x: Any) -> Any:
@@ -134,7 +162,8 @@ def resolve(where: At | None, t: int, s: int, *readers: Reader) -> At:
       *readers: Decide whether positions matter, and which data there must be.
 
     Returns:
-      An `At` whose positions are int32 arrays [T] and [S].
+      An `At` whose positions are int32 arrays [T] and [S]; the values of any whole
+      dtype are kept.
 
     Raises:
       ValueError: T != S, a reader compares positions, and nobody said where the
@@ -147,16 +176,24 @@ def resolve(where: At | None, t: int, s: int, *readers: Reader) -> At:
     for side, size, letter in (("query", t, "T"), ("key", s, "S")):
         data = {f"{side}_pos": getattr(where, f"{side}_pos"), **getattr(where, side)}
         for name, array in data.items():
-            if array is not None and (array.ndim < 1 or array.shape[0] != size):
-                raise ValueError(
-                    f"attend: `at` has {side} data `{name}` of shape {array.shape}, "
-                    f"expected [{letter}, ...] with {letter}={size}."
-                )
+            single = name in ONE_NUMBER
+            if array is None or _is_by_token(array, size, single):
+                continue
+            expected = f"[{letter}]" if single else f"[{letter}, ...]"
+            raise ValueError(
+                f"attend: `at` has {side} data `{name}` of shape {array.shape}, "
+                f"expected {expected} with {letter}={size}."
+            )
     query_pos, key_pos = (
         jnp.arange(size, dtype=jnp.int32) if given is None else given.astype(jnp.int32)
         for given, size in ((where.query_pos, t), (where.key_pos, s))
     )
     return At(query_pos, key_pos, where.query, where.key)
+
+
+def _is_by_token(array: Any, size: int, single: bool) -> bool:
+    """Whether an array has `size` tokens, of one number each where it is `single`."""
+    return array.shape[:1] == (size,) and not (single and array.ndim > 1)
 
 
 def _check_reader(where: At, t: int, s: int, reader: Reader) -> None:

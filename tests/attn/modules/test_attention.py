@@ -182,6 +182,11 @@ def test_sums_are_no_narrower_than_what_is_summed(compute, accumulate):
     assert "\n" not in str(error.value)
 
 
+def test_sums_in_float16_would_overflow():
+    with pytest.raises(ValueError, match="must not be float16, in which sums overflow"):
+        Precision(compute="float16", accumulate="float16")
+
+
 def test_sums_may_be_wider_than_what_is_summed():
     assert Precision(compute="bfloat16", accumulate="bfloat16").compute == "bfloat16"
     x = inputs()

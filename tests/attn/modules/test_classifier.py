@@ -37,6 +37,15 @@ def test_padding_has_no_influence_at_all(pooling):
     np.testing.assert_allclose(before[:1], short, rtol=1e-5, atol=1e-6)
 
 
+def test_padding_may_be_said_by_per_batch():
+    model, segment = made(), PADDED.key["segment"]
+    said = model(TOKENS, at=attn.at(segment=attn.per_batch(segment)))
+    np.testing.assert_array_equal(said, model(TOKENS, at=PADDED))
+    each = attn.per_head(jnp.ones((2, T), jnp.int32))
+    with pytest.raises(ValueError, match="all heads share; got per_head, give"):
+        model(TOKENS, at=attn.at(segment=each))
+
+
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_gradients_reach_every_parameter(pooling):
     graph, params = nnx.split(made(pooling=pooling))
