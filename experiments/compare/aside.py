@@ -1,19 +1,20 @@
 """What stands beside the numbers: costs, differences of configs, notes."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from experiments.compare.comparison import Asked, Cost, Result
-from experiments.compare.members import Found, Member
+from experiments.compare.members import Found, Member, unsaid
 from experiments.config.drafts import show_value
 
+MOST_LOST = 5  # values that are named
 COSTS = {
     "parameters": "cost/params",
     "FLOPs per token": "cost/flops_per_token",
     "state bytes per token": "cost/state_bytes_per_token",
 }
-HIDDEN = ("name", "notes", "tags", "seed", "sample.prompt", "data.context")
 
 
 def costs(
@@ -52,7 +53,7 @@ def differences(
     members: Sequence[Member], variants: Sequence[str], reference: str
 ) -> dict[str, tuple[str, ...]]:
     """In which values each variant's first run differs from the reference's."""
-    found = {}
+    found, hidden = {}, unsaid()
     for variant in variants:
         pair = _same_task(members, variant, reference)
         if variant != reference and pair is not None:
@@ -60,7 +61,7 @@ def differences(
             found[variant] = tuple(
                 f"{key}: {show_value(base.get(key))} -> {show_value(mine.get(key))}"
                 for key in dict.fromkeys([*base, *mine])
-                if base.get(key) != mine.get(key) and key not in HIDDEN
+                if base.get(key) != mine.get(key) and key not in hidden
             )
     return found
 
@@ -94,6 +95,7 @@ def notes_on(
             " false discovery rate (Benjamini-Hochberg) within a task and metric."
         )
     notes += _selection(members, asked)
+    notes += _judged(members)
     few = [x for x in results if x.metric == asked.metric and x.estimate.n < 2]
     if few:
         names = ", ".join(dict.fromkeys(x.variant for x in few))
@@ -103,6 +105,33 @@ def notes_on(
     for name, status in found.left_out.items():
         notes.append(f"Left out, not done: {name} is {status}.")
     return notes
+
+
+def lost(members: Sequence[Member], metrics: Sequence[str]) -> list[str]:
+    """Values that are not finite, and so in no mean and in no test."""
+    found = [
+        f"{metric} of {each.record.name}"
+        for metric in metrics
+        for each in members
+        if (value := each.record.last(metric)) is not None and not math.isfinite(value)
+    ]
+    more = f" and {len(found) - MOST_LOST} more" if len(found) > MOST_LOST else ""
+    said = ", ".join(found[:MOST_LOST])
+    return [f"Left out, not finite: {said}{more}."] if found else []
+
+
+def _judged(members: Sequence[Member]) -> list[str]:
+    """Tasks whose runs were not evaluated on the same number of targets."""
+    counts: dict[str, set[float]] = {}
+    for each in members:
+        found = each.record.last("val/tokens")
+        counts.setdefault(each.task, set()).update(() if found is None else (found,))
+    return [
+        f"On {task} the runs were evaluated on {min(found):,.0f} to {max(found):,.0f}"
+        " targets; eval.batches counts batches of data.batch, null takes all there are."
+        for task, found in counts.items()
+        if len(found) > 1
+    ]
 
 
 def _selection(members: Sequence[Member], asked: Asked) -> list[str]:

@@ -1,16 +1,18 @@
 """Runs compared: means with intervals, and tests, per task and metric."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from experiments.compare.aside import costs, differences, notes_on
+from experiments.compare.aside import costs, differences, lost, notes_on
 from experiments.compare.comparison import Asked, Comparison, Result
 from experiments.compare.members import Found, Member
 from experiments.compare.statistics import adjusted, estimate, paired
 from experiments.config.drafts import show_value
 from experiments.errors import UserError
+from experiments.goals import best_first
 
 JUDGED = ("val/", "grid/")
 SKIPPED = ("val/tokens", "val/perplexity")  # a count, and the loss in other words
@@ -55,7 +57,7 @@ def compare(found: Found, asked: Asked) -> Comparison:
         tuned=tuned,
         differences=differences(chosen, variants, reference),
         runs=tuple(each.record.name for each in chosen),
-        notes=tuple(notes_on(found, asked, members, results)),
+        notes=(*notes_on(found, asked, members, results), *lost(chosen, metrics)),
     )
 
 
@@ -133,8 +135,7 @@ def _best(group: Sequence[Member], seeds: set[int], asked: Asked) -> str:
     # A value at which some seed did not get to its end has fewer runs, and loses.
     most = max(len(found) for found in values.values())
     means = {k: float(np.mean(v)) for k, v in values.items() if len(v) == most}
-    pick = min if asked.direction == "min" else max
-    return pick(means, key=lambda key: means[key])
+    return min(means, key=lambda key: best_first(means[key], asked.direction))
 
 
 def _words(tuned: Mapping[str, Any]) -> str:
@@ -148,12 +149,16 @@ def _results(
     variants: Sequence[str],
     reference: str,
 ) -> list[Result]:
-    """All variants on one task by one metric, tested against the reference."""
+    """All variants on one task by one metric, tested against the reference.
+
+    A value that is not finite is left out: no mean and no test can have it.
+    """
     values: dict[str, dict[int, float]] = {}
     for variant in variants:
         for each in members:
             found = each.record.last(metric)
-            if (each.task, each.variant) == (task, variant) and found is not None:
+            mine = (each.task, each.variant) == (task, variant)
+            if mine and found is not None and math.isfinite(found):
                 values.setdefault(variant, {})[each.seed] = found
     base = values.get(reference, {})
     tests = {v: None if v == reference else paired(values[v], base) for v in values}

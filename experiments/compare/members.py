@@ -8,15 +8,17 @@ from typing import Any
 from experiments.commands.find import find_config
 from experiments.config import Config, config_hash, did_you_mean, load
 from experiments.config.drafts import show_value
+from experiments.config.show import inert
 from experiments.errors import UserError
 from experiments.folder import MANIFEST
 from experiments.records import Damaged, RunRecord, read_runs
 from experiments.sweep.index import Index, is_index, read_index
 from experiments.sweep.traced import put
+from experiments.variants import WATCHED
 
 SAID = 3  # keys of a label; with more a name says it better
 # What tells nothing apart, or follows from the task.
-UNSAID = ("name", "notes", "tags", "seed", "sample.prompt", "data.context")
+UNSAID = ("seed", "sample.prompt", "data.context")
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def told_apart(records: Sequence[RunRecord], best_of: Sequence[str]) -> list[Mem
         Member(each, "", task_of(each), {key: each.flat.get(key) for key in best_of})
         for each in records
     ]
-    hidden = {*UNSAID, *best_of}
+    hidden = {*unsaid(), *best_of}
     differing = [
         key
         for key in dict.fromkeys(key for each in records for key in each.flat)
@@ -179,7 +181,24 @@ def told_apart(records: Sequence[RunRecord], best_of: Sequence[str]) -> list[Mem
     ]
     if len({each.task for each in made}) > 1:
         differing = [key for key in differing if key != "data.kind"]
-    return [replace(each, variant=_label(each.record, differing)) for each in made]
+    learned = [key for key in differing if not key.startswith(WATCHED)]
+    found = _labelled(made, learned)
+    return found if _each_once(found) else _labelled(made, differing)
+
+
+def unsaid() -> set[str]:
+    """The keys that tell nothing apart: they change nothing that is computed."""
+    return {*UNSAID, *(".".join(path) for path in inert())}
+
+
+def _labelled(members: Sequence[Member], keys: Sequence[str]) -> list[Member]:
+    return [replace(each, variant=_label(each.record, keys)) for each in members]
+
+
+def _each_once(members: Sequence[Member]) -> bool:
+    """Whether no two are the same seed of one variant, task and tuned value."""
+    known = {(x.task, x.variant, x.seed, str(x.tuned)) for x in members}
+    return len(known) == len(members)
 
 
 def _label(record: RunRecord, keys: Iterable[str]) -> str:

@@ -7,10 +7,10 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.compare.comparison import Comparison, Cost, Result
+from experiments.goals import is_share
 
 WIDTH = 20  # of names, at least
 SLICES = 3  # of one table
-SHARES = ("accuracy", "exact_match")  # beyond 0 and 1 there is nothing
 SURE = 0.05
 
 
@@ -155,7 +155,7 @@ def bounded(
     metric: str, low: float | None, high: float | None
 ) -> tuple[float | None, float | None]:
     """The ends of an interval, for a share within 0 and 1."""
-    if low is None or high is None or metric.rpartition("/")[2] not in SHARES:
+    if low is None or high is None or not is_share(metric):
         return low, high
     return max(0.0, low), min(1.0, high)
 

@@ -113,10 +113,21 @@ def paired(this: Mapping[int, float], other: Mapping[int, float]) -> Paired | No
 
 
 def adjusted(values: Sequence[float | None]) -> list[float | None]:
-    """p values of many tests at once: false discovery rate, Benjamini-Hochberg."""
-    known = [value for value in values if value is not None]
+    """p values of many tests at once: false discovery rate, Benjamini-Hochberg.
+
+    Args:
+      values: of the tests; None or NaN where one has none.
+
+    Returns:
+      One a test, None where it has none.
+    """
+    known = [value for value in values if _is_known(value)]
     made = iter(stats.false_discovery_control(known) if known else ())
-    return [None if value is None else float(next(made)) for value in values]
+    return [float(next(made)) if _is_known(value) else None for value in values]
+
+
+def _is_known(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
 
 
 def spread_interval(values: Sequence[float]) -> tuple[float, float]:

@@ -167,7 +167,7 @@ class Eval(Section):
     """Loss on held-out text."""
 
     every: lasting("steps", "tokens", "%") = says("10%", "time between evaluations")
-    batches: Count | None = says(20, "batches of one evaluation (null: all)")
+    batches: Count | None = says(20, "batches of data.batch at a time (null: all)")
     grid: Grid = says({}, "difficulties to evaluate on at the end; see `attn eval`")
 
 

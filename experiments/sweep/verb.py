@@ -15,6 +15,7 @@ from experiments import signals, sinks
 from experiments.config import ConfigError, Fault
 from experiments.config.many import Many, Point
 from experiments.config.notation import check_notation
+from experiments.goals import best_first
 from experiments.records import RunRecord, read_runs
 from experiments.sweep.cluster import collect, submit
 from experiments.sweep.index import Index, index_of, read_index
@@ -215,7 +216,7 @@ def show(index: Index, console: Console) -> Iterator[dict[str, Any]]:
         if value is not None:
             rows.setdefault(variants[each.name], []).append(value)
     means = {variant: sum(found) / len(found) for variant, found in rows.items()}
-    order = sorted(means, key=lambda v: means[v], reverse=index.goal == "max")
+    order = sorted(means, key=lambda v: best_first(means[v], index.goal))
     table = Table(box=None, pad_edge=False)
     table.add_column("variant")
     for head in (index.metric, "seeds"):

@@ -2,13 +2,15 @@
 
 Training and validation share no example, by construction: a hash of what the model
 reads says to which of the two an example belongs, and a batch is filled with those
-that belong to its split, in the order in which they were drawn.
+that belong to its split, in the order in which they were drawn. Validation is one list
+of examples, which the task's options alone decide: batches of any size are cut from it.
 """
 
 import hashlib
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,6 +25,7 @@ from experiments.tasks.vocabularies.symbols import Symbols
 
 VALIDATION_SHARE = 8  # one example of so many is kept for validation
 VALIDATION_EXAMPLES = 2048  # what an evaluation of everything reads
+CHUNK = 16  # of them are drawn together: a divisor of most batch sizes
 # Odd numbers with well-mixed bits, from published hash functions (xxHash, lowbias32).
 TOKEN, PLACE, MIX, FINISH = 0x9E3779B1, 0x85EBCA77, 0x7FEB352D, 0x846CA68B
 
@@ -67,25 +70,63 @@ def batch(
       arrays: none are needed.
       seed: draws the training examples; validation does not depend on it.
       split: train or validation.
-      step: which batch.
+      step: which batch. Validation starts again after its last one.
       example: rng -> one example, without the batch axis.
       count: B.
+
+    Returns:
+      A batch; the rows that fill up the last one of validation have no weight.
     """
     del arrays
-    key = batch_key(seed if split == "train" else 0, split, step)
+    if split == "train":
+        return chosen(batch_key(seed, split, step), split, example=example, count=count)
+    steps = math.ceil(VALIDATION_EXAMPLES / count)
+    first = jnp.asarray(step, jnp.int32) % steps * count
+    return validation(first, example=example, count=count)
+
+
+def validation(first: Array, *, example: Example, count: int) -> Batch:
+    """Examples `first` to `first + count - 1` of the list from which batches are cut.
+
+    Args:
+      first: a multiple of `count`.
+      example: rng -> one example, without the batch axis.
+      count: how many.
+    """
+    # A batch begins in its first chunk at a multiple of what divides both.
+    most = CHUNK - math.gcd(CHUNK, count) + count
+    chunks = first // CHUNK + jnp.arange(math.ceil(most / CHUNK))
+
+    def chunk(number: Array) -> Batch:
+        key = batch_key(0, "validation", number)
+        return chosen(key, "validation", example=example, count=CHUNK)
+
+    def cut(x: Array) -> Array:
+        rows = x.reshape(-1, *x.shape[2:])
+        return jax.lax.dynamic_slice_in_dim(rows, first % CHUNK, count)
+
+    # In turn: side by side they are no faster, and take longer to compile.
+    found = jax.tree.map(cut, jax.lax.map(chunk, chunks))
+    counts = first + jnp.arange(count) < VALIDATION_EXAMPLES
+    counts = counts.reshape(-1, *(1,) * (found.weights.ndim - 1))
+    return replace(found, weights=jnp.where(counts, found.weights, 0.0))
+
+
+def chosen(key: Array, split: Split, *, example: Example, count: int) -> Batch:
+    """The first `count` examples of a split among those that a key draws."""
 
     def draw(turn: Array | int) -> Batch:
         keys = jax.random.split(jax.random.fold_in(key, turn), count)
         return jax.vmap(example)(keys)
 
     def fill(carry: tuple[Batch, Array, Array]):
-        chosen, filled, turn = carry
+        kept, filled, turn = carry
         drawn = draw(turn)
         fits = is_validation(drawn) == (split == "validation")
         places = jnp.where(fits, filled + jnp.cumsum(fits) - 1, count)
         put = lambda into, x: into.at[places].set(x, mode="drop")  # noqa: E731
-        chosen = jax.tree.map(put, chosen, drawn)
-        return chosen, filled + fits.sum(dtype=jnp.int32), turn + 1
+        kept = jax.tree.map(put, kept, drawn)
+        return kept, filled + fits.sum(dtype=jnp.int32), turn + 1
 
     shapes = jax.eval_shape(draw, 0)
     nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)

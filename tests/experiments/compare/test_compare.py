@@ -1,6 +1,7 @@
 """Comparing runs on disk: who is meant, what is said, what is left out."""
 
 import json
+import math
 
 import pytest
 from rich.console import Console
@@ -59,6 +60,25 @@ def test_a_config_means_its_runs_of_all_seeds(root, tmp_path):
         find([str(tmp_path / "other.yaml")], root)
 
 
+def test_what_changes_nothing_makes_no_variant_of_a_seed(tmp_path):
+    make_run(tmp_path, "seed=0")
+    make_run(tmp_path, "seed=1", "train.budget=5min", "checkpoint.keep=9")
+    make_run(tmp_path, "seed=2", "sample.every=null", "log.every=3steps")
+    made = compare(find(runs(tmp_path), tmp_path), Asked())
+    (only,) = made.variants
+    found = made.find(made.tasks[0], only, "val/loss")
+    assert found is not None
+    assert found.estimate.n == 3
+    assert made.differences == {}
+
+
+def test_one_seed_twice_is_told_apart_by_what_is_watched(tmp_path):
+    make_run(tmp_path, "log.every=3steps")
+    make_run(tmp_path)
+    found = compare(find(runs(tmp_path), tmp_path), Asked())
+    assert set(found.variants) == {"every=3steps", "every=10steps"}
+
+
 def test_runs_of_different_tasks_are_refused_by_name(tmp_path):
     make_run(tmp_path)
     make_run(tmp_path, "data.kind=induction")
@@ -72,6 +92,39 @@ def test_one_seed_gets_no_interval_and_no_p(tmp_path):
     found = compare(find(runs(tmp_path), tmp_path), Asked())
     assert all(x.estimate.low is None and x.p_adjusted is None for x in found.results)
     assert any("Fewer than two seeds" in note for note in found.notes)
+
+
+def test_runs_that_were_evaluated_on_different_amounts_are_noted(tmp_path):
+    make_run(tmp_path, more={"val/tokens": 640.0})
+    make_run(tmp_path, WINDOW, more={"val/tokens": 1280.0})
+    notes = " ".join(compare(find(runs(tmp_path), tmp_path), Asked()).notes)
+    assert "the runs were evaluated on 640 to 1,280 targets; eval.batches" in notes
+
+
+def test_a_value_that_is_not_finite_is_left_out_and_named(tmp_path):
+    cell = "grid/length=128/loss"
+    for seed, value in enumerate((2.5, 6.5, math.nan)):
+        make_run(tmp_path, f"seed={seed}", more={cell: 1.0 + seed})
+        path = make_run(tmp_path, WINDOW, f"seed={seed}", more={cell: value})
+    made = compare(find(runs(tmp_path), tmp_path), Asked(reference="mask=causal"))
+    found = made.find(made.tasks[0], "mask=causal & window(back=8)", cell)
+    assert found is not None
+    assert found.test is not None
+    assert found.estimate.n == found.test.n == 2
+    assert found.p_adjusted is not None
+    assert f"Left out, not finite: {cell} of {path.name}." in made.notes
+    json.dumps(made.to_json(), allow_nan=False)
+    first = compare(find(runs(tmp_path), tmp_path), Asked(metric=cell, goal="max"))
+    show(first, Console(quiet=True))
+
+
+def test_a_tuned_value_without_a_finite_mean_is_not_the_best(tmp_path):
+    for rate, floor in (("1e-3", 1.0), ("1e-2", math.nan)):
+        make_run(tmp_path, f"optim.lr={rate}", floor=floor)
+    for goal in ("min", "max"):
+        found = find(runs(tmp_path), tmp_path, best_of=["optim.lr"])
+        made = compare(found, Asked(goal=goal))
+        assert [*made.tuned.values()] == [{"optim.lr": 0.001}]
 
 
 def test_a_damaged_run_is_named_and_left_out_and_so_is_one_not_done(root):

@@ -1,5 +1,7 @@
 """Every task that draws its examples: solved by its oracle, split, reproducible."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -115,6 +117,28 @@ def test_seed_and_step_decide(drawn):
         assert (different != first).any()
     same = np.asarray(call(task.arrays, 8, "validation", 0).tokens)
     np.testing.assert_array_equal(same, batches["validation"][0].tokens)
+
+
+@pytest.mark.parametrize("kind", ["mqar", "dates", "keywords"])
+def test_validation_is_one_list_whatever_the_batch(kind):
+    first = {}
+    for size in (13, 16, 24, 48):
+        task, _ = task_of(kind, ROWS[kind].options, batch=size)
+        call = compiled(task)
+        batches = [call(task.arrays, 7, "validation", i) for i in range(48 // size)]
+        first[size] = jax.tree.map(lambda *x: np.concatenate(x), *batches)
+    for size, found in first.items():
+        same = partial(np.testing.assert_array_equal, strict=True)
+        cut = jax.tree.map(lambda x, n=48 // size * size: x[:n], first[48])
+        jax.tree.map(same, found, cut)
+
+
+def test_every_batch_size_counts_the_same_number_of_validation_examples():
+    for size in (48, 2048, 3000):
+        task, _ = task_of("mqar", ROWS["mqar"].options, batch=size)
+        last = task.validation_steps - 1
+        weights = compiled(task)(task.arrays, 7, "validation", last).weights
+        assert last * size + np.asarray(weights > 0).any(1).sum() == 2048
 
 
 def test_the_prompt_can_be_written_and_read_back(drawn):
