@@ -4,10 +4,13 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from experiments import process
 from experiments.answer import Answer, answer
 from experiments.asked import Asked
 from experiments.checkpoint import Store
+from experiments.config import Config
 from experiments.data import task_of, without_text
 from experiments.errors import UserError
 from experiments.evaluate import evaluate
@@ -34,7 +37,7 @@ class Trained:
 
 
 def load_trained(path: Path, which: str = "best", *, text: bool = True) -> Trained:
-    """Loads a checkpoint of a run, every byte verified.
+    """Loads a checkpoint of a run, every byte verified; on the devices that are here.
 
     Args:
       path: the run directory.
@@ -47,8 +50,9 @@ def load_trained(path: Path, which: str = "best", *, text: bool = True) -> Train
     run = Run.open(path)
     wanted = settings(run.config)
     process.prepare(wanted)
-    process.start_jax(wanted)
-    setup = assemble(run.config, task_of(run) if text else without_text(run))
+    process.start_jax_anywhere(wanted)
+    task = task_of(run) if text else without_text(run)
+    setup = assemble(fitting(run.config), task)
     store = Store(run.checkpoints)
     step = choose(store, which, path)
     state, notes = store.load(step, setup.shapes)
@@ -58,6 +62,14 @@ def load_trained(path: Path, which: str = "best", *, text: bool = True) -> Train
             " or train again with `attn train`."
         )
     return Trained(run, setup, setup.place(state).best_params, step)
+
+
+def fitting(config: Config) -> Config:
+    """The config on all devices that are here, if it asks for more of them."""
+    if (config.mesh.devices or 0) <= jax.local_device_count():
+        return config
+    mesh = config.mesh.model_copy(update={"devices": None})
+    return config.model_copy(update={"mesh": mesh})
 
 
 def choose(store: Store, which: str, path: Path) -> int:

@@ -6,6 +6,7 @@ XLA read their settings once, and a setting that comes too late does nothing.
 
 import contextlib
 import ctypes
+import dataclasses
 import mmap
 import os
 import re
@@ -83,6 +84,7 @@ def start_jax(settings: Settings) -> None:
 
     from experiments import cache
 
+    before = jax.config.jax_platforms
     try:
         if settings.simulated_devices is not None:
             jax.config.update("jax_num_cpu_devices", settings.simulated_devices)
@@ -96,8 +98,28 @@ def start_jax(settings: Settings) -> None:
         if (found := jax.default_backend()) != (settings.platform or found):
             raise RuntimeError(f"JAX found {found} only")
     except RuntimeError as error:
+        jax.config.update("jax_platforms", before)
         raise ProcessError(_why(settings, str(error))) from None
     _made["compilation_cache"] = cache.begin() if settings.compilation_cache else LEFT
+
+
+def start_jax_anywhere(settings: Settings) -> None:
+    """As `start_jax`, but the platform is a wish: JAX's own choice will do.
+
+    Raises:
+      ProcessError: no backend can be started.
+    """
+    try:
+        start_jax(settings)
+    except ProcessError:
+        if settings.platform is None:
+            raise
+        start_jax(dataclasses.replace(settings, platform=None))
+        import jax  # late, as above
+
+        found = jax.default_backend()
+        said = f"platform: no {settings.platform} here; computed on {found} instead."
+        print(said, file=sys.stderr)
 
 
 def seconds_since_start() -> float:

@@ -16,7 +16,16 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from experiments import earlier, folder, manifest, storage
-from experiments.config import Config, ConfigError, config_hash, differences, dump, load
+from experiments.config import (
+    Config,
+    ConfigError,
+    config_hash,
+    differences,
+    dump,
+    is_same_experiment,
+    load,
+    moves,
+)
 from experiments.folder import RunError
 
 STATUSES = ("new", "running", "done", "failed", "stopped", "diverged")
@@ -32,6 +41,8 @@ class Run:
 
     Use `Run.begin` to work on it (the lock is held until `close`), `Run.open` to read.
     """
+
+    moved: tuple[str, ...] = ()  # what its earlier session said of where to compute
 
     def __init__(self, path: Path, config: Config, lock: BinaryIO | None):
         self.path = path
@@ -72,9 +83,11 @@ class Run:
             earlier.restore(path)  # what a killed start with `fresh` had set aside
             if fresh:
                 earlier.set_aside(path)
-            elif (path / "manifest.json").exists():
-                check_same(path, config)
-            return cls._start(path, config, lock)
+            known = (path / "manifest.json").exists()
+            moved = check_same(path, config) if known else []
+            run = cls._start(path, config, lock)
+            run.moved = tuple(moved)
+            return run
         except BaseException:
             with lock:
                 earlier.restore(path)
@@ -245,15 +258,20 @@ class Run:
         self.close()
 
 
-def check_same(path: Path, config: Config) -> None:
-    """Refuses to continue a run whose stored config would compute something else."""
+def check_same(path: Path, config: Config) -> list[str]:
+    """Refuses to continue a run whose stored config would compute something else.
+
+    Returns:
+      What has changed of where it is computed: that is the user's to choose.
+    """
     stored = _stored_config(path)
-    if config_hash(stored) != config_hash(config):
+    if not is_same_experiment(stored, config):
         changed = "; ".join(differences(stored, config))
         raise RunError(
             f"{path}: was started with another config ({changed});"
             " use --fresh to start over, or another `name`."
         )
+    return moves(stored, config)
 
 
 def _stored_config(path: Path) -> Config:

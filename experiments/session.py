@@ -81,15 +81,24 @@ def _train(run: Run, stop: signals.Stop, quiet: bool, profile: int | None) -> in
     check_notation(config)
     sinks.check(config)
     if run.status != "new" and not quiet:
-        print(f"{run.path} continues.", file=sys.stderr)
+        print(f"{run.path} continues{elsewhere(run)}.", file=sys.stderr)
     task = task_of(run, keep=True)
     if config.sample.every is not None:
         # Now, not when the first sample is due, which can be hours from here.
         check_prompt(config, task.vocabulary, None)
-    run.start_session(process=process.made(), data=task.describe())
+    moved = {"moved": run.moved} if run.moved else {}
+    run.start_session(process=process.made(), data=task.describe(), **moved)
     code = train(config, run, task, stop=stop, quiet=quiet, profile=profile)
     run.amend_session(compilation_cache=cache.counts())
     return code
+
+
+def elsewhere(run: Run) -> str:
+    """What it means that a run goes on at another place; nothing at the same one."""
+    if not run.moved:
+        return ""
+    changed = "; ".join(run.moved)
+    return f" elsewhere ({changed}): the same up to rounding, no longer bit for bit"
 
 
 def told(result: dict[str, Any]) -> str:

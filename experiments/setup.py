@@ -172,7 +172,8 @@ def data_mesh(config: Config, examples: int) -> Mesh:
         raise config.mesh.fault(
             "devices",
             f"expected at most the {len(devices)} devices that are here, got {wanted}; "
-            "lower it, or set process.simulated_devices on a CPU.",
+            f"say mesh.devices={len(devices)} (`attn resume` takes it, too), or set "
+            "process.simulated_devices on a CPU.",
         )
     used = max(n for n in range(1, wanted + 1) if examples % n == 0)
     return Mesh(np.array(devices[:used]), ("data",))

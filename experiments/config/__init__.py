@@ -13,7 +13,15 @@ from experiments.config.errors import ConfigError, Fault, did_you_mean, nearest
 from experiments.config.load import load
 from experiments.config.resolve import Derived, resolve
 from experiments.config.schema import Config
-from experiments.config.show import config_hash, differences, dump, meaning, place
+from experiments.config.show import (
+    config_hash,
+    differences,
+    dump,
+    is_same_experiment,
+    meaning,
+    moves,
+    place,
+)
 
 __all__ = [
     "Config",
@@ -25,8 +33,10 @@ __all__ = [
     "did_you_mean",
     "differences",
     "dump",
+    "is_same_experiment",
     "load",
     "meaning",
+    "moves",
     "nearest",
     "place",
     "resolve",

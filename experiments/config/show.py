@@ -14,6 +14,8 @@ from experiments.config.source import read_tree
 
 # Keys that came later: while they are empty they change no hash, and no run's name.
 LATER = (("data", "options"), ("eval", "grid"), ("log", "maps_every"))
+# Keys that say where, not what: other devices give the same numbers up to rounding.
+PLACE = (("platform",), ("mesh", "devices"), ("process", "simulated_devices"))
 
 Note = Callable[[Config, Path], str]
 
@@ -81,18 +83,39 @@ def _needs_quotes(text: str) -> bool:
 
 def config_hash(config: Config) -> str:
     """SHA-256 of everything in a config that can change a result, in hex."""
-    data = config.model_dump(mode="json")
-    for path in [*inert(), *foreign(config.model.kind)]:
-        *sections, key = path
-        inner = data
-        for each in sections:
-            inner = inner[each]
-        del inner[key]
+    data = _without(config, [*inert(), *foreign(config.model.kind)])
     for section, key in LATER:
         if not data[section][key]:
             del data[section][key]
     text = json.dumps(data, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_same_experiment(one: Config, other: Config) -> bool:
+    """Whether two configs compute the same, wherever they do it."""
+    first, second = (
+        _without(each, [*inert(), *foreign(each.model.kind), *PLACE])
+        for each in (one, other)
+    )
+    return first == second
+
+
+def moves(one: Config, other: Config) -> list[str]:
+    """What two configs say of where to compute, `mesh.devices: 8 -> 1`."""
+    place = tuple(".".join(path) + ":" for path in PLACE)
+    return [each for each in differences(one, other) if each.startswith(place)]
+
+
+def _without(config: Config, paths: list[tuple[str, ...]]) -> dict[str, Any]:
+    """A config as data, without some of its keys."""
+    data = config.model_dump(mode="json")
+    for path in paths:
+        *sections, key = path
+        inner = data
+        for each in sections:
+            inner = inner[each]
+        del inner[key]
+    return data
 
 
 def inert() -> list[tuple[str, ...]]:

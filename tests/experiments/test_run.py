@@ -146,6 +146,18 @@ class TestBegin:
             " use --fresh to start over, or another `name`."
         )
 
+    def test_other_devices_compute_the_same_run(self, run, tmp_path):
+        run.close()
+        places = ["mesh.devices=1", "process.simulated_devices=4", "platform=cpu"]
+        with Run.begin(load(None, places), tmp_path, at=run.path) as again:
+            assert again.moved == (
+                "platform: null -> cpu",
+                "mesh.devices: null -> 1",
+                "process.simulated_devices: null -> 4",
+            )
+        with Run.begin(load(None, places), tmp_path, at=run.path) as again:
+            assert again.moved == ()
+
     def test_a_moved_run_can_be_continued(self, config, run, tmp_path):
         run.close()
         moved = run.path.rename(tmp_path / "moved")

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -161,6 +162,31 @@ def test_an_unfinished_run_goes_on(folder):
     assert done.returncode == 0, done.stderr
     assert "continues" in done.stderr
     assert Run.open(run.path).status == "done"
+
+
+def test_a_run_of_a_larger_machine_is_looked_at_and_continued(folder, run):
+    """Made on four TPUs: scored on this CPU, and resumed when told so."""
+    there = shutil.copytree(run.path, folder / "away" / "study-there")
+    text = (there / "config.yaml").read_text()
+    text = text.replace("platform: null", "platform: tpu")
+    (there / "config.yaml").write_text(text.replace("devices: null", "devices: 4", 1))
+    words = ["--runs", "away"]
+    done = attn(folder, "eval", "study-there", "--json", "--batches=2", *words)
+    assert done.returncode == 0, done.stderr
+    assert "platform: no tpu here; computed on cpu instead." in done.stderr
+    assert json.loads(done.stdout)["val/loss"] == pytest.approx(run.result["val/loss"])
+    (there / "result.json").unlink()
+    for step in (there / "checkpoints").iterdir():
+        shutil.rmtree(step)
+    manifest = run.manifest | {"status": "stopped"}
+    (there / "manifest.json").write_text(json.dumps(manifest))
+    here = ["platform=null", "mesh.devices=1"]
+    done = attn(folder, "resume", "study-there", *here, *words)
+    assert done.returncode == 0, done.stderr
+    changed = "platform: tpu -> null; mesh.devices: 4 -> 1"
+    assert f"continues elsewhere ({changed}): the same up to" in done.stderr
+    assert Run.open(there).manifest["sessions"][-1]["moved"] == changed.split("; ")
+    assert Run.open(there).result == run.result
 
 
 @pytest.mark.parametrize(
