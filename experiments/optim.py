@@ -135,11 +135,40 @@ def make_schedule(config: Any, *, steps: int, warmup: int, decay: int) -> Schedu
 
 
 def make_optimizer(config: Any, schedule: Schedule) -> optax.GradientTransformation:
-    """The optimizer of the `optim` section, with clipping by the global norm."""
+    """The optimizer of the `optim` section, with clipping by the global norm.
+
+    Its moments and its updates are in float32 at least, whatever the parameters are.
+    """
     rule = OPTIMIZERS[config.kind](config, schedule)
     if config.clip is None:
-        return rule
-    return optax.chain(optax.clip_by_global_norm(config.clip), rule)
+        return widened(rule)
+    return widened(optax.chain(optax.clip_by_global_norm(config.clip), rule))
+
+
+def wide(tree: Tree) -> Tree:
+    """In float32 at least, the format of sums."""
+
+    def widest(x: Array) -> Array:
+        return x if jnp.finfo(x.dtype).bits >= 32 else x.astype(jnp.float32)
+
+    return jax.tree.map(widest, tree)
+
+
+def widened(rule: optax.GradientTransformation) -> optax.GradientTransformation:
+    """The same rule on `wide` parameters and gradients.
+
+    In bfloat16 a second moment stops where a change is below a 256th of it.
+    """
+
+    def init(params: Tree) -> Any:
+        return rule.init(wide(params))
+
+    def update(updates: Tree, state: Any, params: Tree | None = None):
+        return rule.update(
+            wide(updates), state, None if params is None else wide(params)
+        )
+
+    return optax.GradientTransformation(init, update)
 
 
 def average(ema: Tree, params: Tree, decay: float, step: Array) -> Tree:

@@ -17,7 +17,7 @@ from flax import nnx
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from experiments.optim import Schedule, average
+from experiments.optim import Schedule, average, wide
 from experiments.tally import tally
 
 Tree = Any  # a pytree of arrays
@@ -36,7 +36,7 @@ class State:
       step: int32, steps taken so far.
       params: nested dict of arrays.
       optimizer: optax's state.
-      ema: averaged params, or None.
+      ema: averaged params, in float32 at least, or None.
     """
 
     step: Array
@@ -110,7 +110,7 @@ def split(model: nnx.Module, forward: Forward) -> tuple[Apply, Tree, Tree]:
 
 def initial_state(training: Training, params: Tree) -> State:
     """The state before the first step."""
-    ema = None if training.ema is None else jax.tree.map(jnp.copy, params)
+    ema = None if training.ema is None else wide(jax.tree.map(jnp.copy, params))
     return State(jnp.zeros((), jnp.int32), params, training.optimizer.init(params), ema)
 
 
@@ -132,7 +132,7 @@ def cross_entropy(logits: Array, targets: Array) -> Array:
 def gradients(
     training: Training, params: Tree, constants: Tree, batch: Any, rng: Array
 ) -> tuple[Array, Tree]:
-    """The loss, a weighted mean over the batch, and its gradient.
+    """The loss, a weighted mean over the batch, and its gradient, float32 at least.
 
     With `accumulate` the parts are summed against the weight of the whole batch, so
     the result is that of the undivided batch up to rounding.
@@ -143,14 +143,16 @@ def gradients(
         logits = training.apply(params, constants, part, rng)
         return (cross_entropy(logits, part.targets) * part.weights).sum() / total
 
+    def found(part: Any, rng: Array) -> tuple[Array, Tree]:
+        return wide(jax.value_and_grad(loss)(params, part, rng))
+
     if training.accumulate == 1:
-        return jax.value_and_grad(loss)(params, _shard(training, batch), rng)
+        return found(_shard(training, batch), rng)
 
     def add(sums: tuple[Array, Tree], part: tuple[Any, Array]):
-        found = jax.value_and_grad(loss)(params, *part)
-        return jax.tree.map(jnp.add, sums, found), None
+        return jax.tree.map(jnp.add, sums, found(*part)), None
 
-    zeros = (jnp.zeros((), jnp.float32), jax.tree.map(jnp.zeros_like, params))
+    zeros = (jnp.zeros((), jnp.float32), jax.tree.map(jnp.zeros_like, wide(params)))
     parts = (_parts(training, batch), jax.random.split(rng, training.accumulate))
     return jax.lax.scan(add, zeros, parts)[0]
 
@@ -238,12 +240,21 @@ def make_train_call(training: Training, most: int) -> Callable[..., Any]:
 def eval_step(
     training: Training, params: Tree, inputs: Inputs, step: Array
 ) -> dict[str, Array]:
-    """What one validation batch adds to the score, as `tally` says."""
+    """What one validation batch adds to the score, as `tally` says.
+
+    In as many parts as a training batch: what fits there fits here.
+    """
     batch = training.batch(inputs.data, inputs.seed, "validation", step)
-    batch = _shard(training, batch)
-    logits = training.apply(params, inputs.constants, batch, None)
-    nats = cross_entropy(logits, batch.targets)
-    return tally(batch, logits, nats, whole=training.whole)
+
+    def score(part: Any) -> dict[str, Array]:
+        logits = training.apply(params, inputs.constants, part, None)
+        nats = cross_entropy(logits, part.targets)
+        return tally(part, logits, nats, whole=training.whole)
+
+    if training.accumulate == 1:
+        return score(_shard(training, batch))
+    parts = jax.lax.map(score, _parts(training, batch))
+    return {name: each.sum() for name, each in parts.items()}
 
 
 def eval_batches(training: Training, most: int) -> Callable[..., Any]:

@@ -24,6 +24,11 @@ def opening(setup: Setup, run: Run, step: int) -> str:
             f"{setup.idle_devices} devices are idle: {derived.microbatch} examples "
             "do not divide evenly; make data.batch a multiple of the devices."
         )
+    if setup.config.precision.compute == "float16":
+        lines.append(
+            "float16 without loss scaling: gradients below 6e-8 become 0; "
+            "precision.compute=bfloat16 has the range of float32."
+        )
     return "\n".join(lines)
 
 

@@ -76,6 +76,7 @@ SINKS = {
 }
 PLATFORMS = {"cpu": "", "gpu": "", "tpu": ""}
 DTYPES = {"float32": "", "bfloat16": "", "float16": ""}
+STORED = {"float32": "", "bfloat16": ""}  # float16 cannot hold what a step changes
 
 # What other programs call a value of some table; empty where we have no such thing.
 OTHER_NAMES = {

@@ -93,9 +93,9 @@ class Model(Section):
 
 
 class Precision(Section):
-    """Number formats; sums are in float32 always."""
+    """Number formats; sums, moments and averages are in float32 always."""
 
-    parameters: choice(names.DTYPES) = says("float32", "format of stored parameters")
+    parameters: choice(names.STORED) = says("float32", "format of stored parameters")
     compute: choice(names.DTYPES) = says("float32", "format of activations")
 
 

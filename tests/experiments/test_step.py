@@ -1,6 +1,7 @@
 """The pure step: how it is cut into calls, accumulated, sharded, counted."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from experiments.config import load
 from experiments.evaluate import evaluate
 from experiments.model import FORWARD
 from experiments.setup import assemble, data_mesh
-from experiments.step import METRICS
+from experiments.step import METRICS, gradients, train_step
 from tests.experiments.relaxed import relaxed  # noqa: F401
 from tests.experiments.stub import Task
 from tests.experiments.worker import SMALL
@@ -97,6 +98,40 @@ def test_parts_of_a_batch_sum_to_the_batch(config, setup):
     ):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
     assert whole[0, 0] != pytest.approx(run(setup, 1)[1][0, 0])
+
+
+def test_an_evaluation_takes_no_more_memory_than_its_parts(config, setup):
+    """And the parts of a batch have the sums of the batch."""
+    parts = made(config("optim.accumulate=3"))
+    params, sizes = setup.start().params, []
+    scores = [
+        evaluate(each.eval_call, params, each.inputs, batches=3, most=each.most)
+        for each in (setup, parts)
+    ]
+    assert scores[1].tokens == scores[0].tokens
+    assert scores[1].accuracy == pytest.approx(scores[0].accuracy)
+    assert scores[1].loss == pytest.approx(scores[0].loss, rel=1e-5)
+    for each in (setup, parts):
+        call = each.eval_call.lower(params, each.inputs, np.int32(0), np.int32(1))
+        sizes.append(call.compile().memory_analysis().temp_size_in_bytes)
+    assert sizes[1] < 0.7 * sizes[0]
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon", "sgd"])
+def test_sums_of_narrow_parameters_are_in_float32(config, kind):
+    """Gradients over parts, moments and averages; the parameters stay narrow."""
+    narrow = ("precision.parameters=bfloat16", f"optim.kind={kind}", "optim.ema=0.9")
+    setup = made(config(*narrow, "optim.accumulate=3"))
+    batch = setup.task.batch(setup.inputs.data, 0, "train", 0)
+    given = (setup.shapes.params, setup.inputs.constants, batch, jax.random.key(0))
+    _, grads = jax.eval_shape(partial(gradients, setup.training), *given)
+    step = partial(train_step, setup.training)
+    state, _ = jax.eval_shape(step, setup.shapes, setup.inputs)
+    formats = lambda tree: {str(x.dtype) for x in jax.tree.leaves(tree)}  # noqa: E731
+    assert formats(state.params) == {"bfloat16"}
+    assert formats(grads) == formats(state.ema) == {"float32"}
+    assert formats(state.optimizer) <= {"float32", "int32"}
+    assert jax.tree.map(jnp.shape, state) == jax.tree.map(jnp.shape, setup.shapes)
 
 
 def test_an_example_may_have_one_target(config, monkeypatch):
