@@ -8,7 +8,6 @@ from attn.backends.probes import probe
 from attn.products import product
 from attn.shapes import Shapes
 from attn.spec.attention import Attention
-from attn.spec.logit import Identity
 from attn.spec.mask import Everything
 from attn.spec.normalizers import Normalizer
 from attn.spec.similarity import compare_shielded
@@ -75,13 +74,7 @@ def scores(
     allowed = spec.mask.allows(site)
     value, flags = numerics.quarantine(value, lifted=True)
     logits = compare_shielded(spec.similarity, query, key)
-    if not isinstance(spec.logits, Identity):
-        # A hidden NaN must not reach a product or a user's function: their derivatives
-        # there are NaN too, and 0 * NaN would come back.
-        logits = numerics.hide(logits, allowed, 0.0)
-    if spec.logits.has_opaque():
-        site = site.visible(allowed)
-    logits = spec.logits.apply(logits, site)
+    logits = spec.logits.apply_visible(logits, site, allowed)
     return logits + flags.astype(logits.dtype)[None], allowed, value
 
 

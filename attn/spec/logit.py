@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
+from attn import numerics
 from attn.spec.field import is_array, is_varying
 from attn.spec.piece import Parameter, Piece, piece
 from attn.spec.site import Site
@@ -26,6 +27,27 @@ class Logits(Piece):
     def apply(self, logits: jax.Array, site: Site) -> jax.Array:
         """New logits [T, S] of logits [T, S]."""
         raise NotImplementedError
+
+    def apply_visible(self, raw: jax.Array, site: Site, allowed: Any) -> jax.Array:
+        """`apply`, so that nothing of a hidden pair comes back in a gradient.
+
+        A hidden similarity may have overflowed, and a distance that the mask forbids
+        be no number to a user's function: the derivative there is NaN, and so is
+        0 * NaN. Pieces see zeros instead, and users' functions the query's position.
+
+        Args:
+          raw: [T, S], similarities.
+          site: Where they are.
+          allowed: Booleans that broadcast to [T, S]; None where every pair counts.
+
+        Returns:
+          Logits [T, S]; the caller hides what is not allowed.
+        """
+        if allowed is None or isinstance(self, Identity):
+            return self.apply(raw, site)
+        if self.has_opaque():
+            site = site.visible(allowed)
+        return self.apply(numerics.hide(raw, allowed, 0.0), site)
 
     def has_opaque(self) -> bool:
         """Whether a user's function is anywhere inside."""

@@ -55,6 +55,16 @@ class Saved(NamedTuple):
     cotangent: jax.Array  # [T, E]
 
 
+def pad_rows(saved: Saved, count: int) -> Saved:
+    """More rows, in which no key has any weight."""
+    rows = (0, count)
+    return Saved(
+        jnp.pad(saved.sums, rows, constant_values=jnp.inf),
+        jnp.pad(saved.shift, rows),
+        jnp.pad(saved.cotangent, (rows, (0, 0))),
+    )
+
+
 class Totals(NamedTuple):
     """Cotangents; keys and values lie transposed, [H, S] and [E, S].
 

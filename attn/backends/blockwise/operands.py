@@ -149,7 +149,11 @@ def cut(layout: Layout, operands: Operands, rows: Span, cols: Span) -> Operands:
 
 
 def pad(layout: Layout, operands: Operands, rows: int, cols: int) -> Operands:
-    """Zeros behind the last query and key, up to whole tiles."""
+    """The last query and key again and again, up to whole tiles.
+
+    What is made of the padding is dropped, but its derivative must exist: pieces may
+    have none at zeros, log(position) for example.
+    """
     extra = {"query": -layout.t % rows, "key": -layout.s % cols}
     if not any(extra.values()):
         return operands
@@ -162,7 +166,7 @@ def pad(layout: Layout, operands: Operands, rows: int, cols: int) -> Operands:
             for a, n in zip(axes, array.shape, strict=False)
         ]
         edges += [(0, 0)] * (array.ndim - len(edges))
-        return jnp.pad(array, edges)
+        return jnp.pad(array, edges, mode="edge")
 
     floats, others = iter(operands.floats), iter(operands.others)
     both = zip(layout.axes, layout.learned, strict=True)

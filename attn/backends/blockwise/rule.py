@@ -129,7 +129,7 @@ def _linear(layout, shape, prepare, inputs, rest, primal, moved) -> Closed:
         saved = pull.Saved(finite_sums(primal.sums), shift, scaled)
         plan, whole = _whole(layout, shape, floating, flags[0], rest)
         if isinstance(plan, Table):
-            saved = jax.tree.map(lambda x: _pad_rows(x, -layout.t % plan.rows), saved)
+            saved = pull.pad_rows(saved, -layout.t % plan.rows)
         totals = pull.backward(layout, plan, whole, saved, wanted)
         cotangents = jax.tree.leaves(unprepare(_fill(totals, floating)))
         return [x for x, yes in zip(cotangents, active, strict=True) if yes]
@@ -147,7 +147,3 @@ def _fill(totals, floating):
         for x, zero in zip(leaves, jax.tree.leaves(blanks), strict=True)
     ]
     return jax.tree.unflatten(jax.tree.structure(floating), filled)
-
-
-def _pad_rows(array: jax.Array, count: int) -> jax.Array:
-    return jnp.pad(array, [(0, count)] + [(0, 0)] * (array.ndim - 1))

@@ -25,7 +25,6 @@ from attn.backends.blockwise.operands import (
 from attn.backends.blockwise.tile import Tile, dropped, permitted
 from attn.backends.probes import Folded, probe, times_log
 from attn.spec.attention import Attention
-from attn.spec.logit import Identity
 from attn.spec.normalizers import Softmax
 from attn.spec.site import whole
 
@@ -128,10 +127,7 @@ class _Fold(NamedTuple):
         site = whole(where)
         allowed = permitted(self.layout, mask, site, tile)
         logits = self.spec.similarity.compare(part.query, part.key)
-        if not isinstance(pieces, Identity):
-            logits = numerics.hide(logits, allowed, 0.0)
-        shielded = site.visible(allowed) if pieces.has_opaque() else site
-        logits = pieces.apply(logits, shielded)
+        logits = pieces.apply_visible(logits, site, allowed)
         if part.bad is not None:
             logits = logits + part.bad[None]
         return logits, allowed, site

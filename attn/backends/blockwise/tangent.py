@@ -87,7 +87,8 @@ def _strips(layout, plan, operands, sums, tangents):
 
 
 def _table(layout, plan, operands, sums, tangents):
-    sums = jnp.pad(sums, (0, -layout.t % plan.rows))
+    extra = -layout.t % plan.rows
+    sums = jnp.pad(sums, (0, extra), constant_values=-jnp.inf)  # as an empty row has
 
     def row(inputs):
         index, order, kept, operands, sums, tangents = inputs

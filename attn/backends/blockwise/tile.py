@@ -7,7 +7,6 @@ import jax.numpy as jnp
 
 from attn import numerics
 from attn.backends.blockwise.operands import Layout, Operands, Span, cut, is_masked
-from attn.spec.logit import Identity
 from attn.spec.site import Site, whole
 
 
@@ -61,14 +60,7 @@ def open_logits(layout: Layout, part: Operands, tile: Tile, raw: jax.Array, floa
     site, allowed = whole(where), None
     if tile.masked:
         allowed = permitted(layout, mask, site, tile)
-    if isinstance(pieces, Identity):
-        logits = raw
-    else:
-        if pieces.has_opaque() and allowed is not None:
-            # A user's function sees no hidden logit, whose derivative may be NaN.
-            raw = numerics.hide(raw, allowed, 0.0)
-            site = site.visible(allowed)
-        logits = pieces.apply(raw, site)
+    logits = pieces.apply_visible(raw, site, allowed)
     if part.bad is not None:
         logits = logits + part.bad[None] if tile.masked else logits
     return logits, allowed

@@ -217,6 +217,53 @@ def test_a_hidden_bad_key_changes_nothing(tiling, bad):
         assert np.all(np.isnan(output[15:]))
 
 
+def _derivatives(way, spec, arrays, at=None):
+    """Gradients and a directional derivative of one way to compute."""
+    call = {
+        "dense": lambda *x: dense.attend(spec, *x, at=at),
+        "scan": lambda *x: blockwise.attend(
+            spec, *x, at=at, probes=("entropy",), tiling=TABLE
+        ),
+        "table": lambda *x: blockwise.attend(spec, *x, at=at, tiling=TABLE),
+        "strips": lambda *x: blockwise.attend(spec, *x, at=at, tiling=STRIPS),
+    }[way]
+    loss = lambda *x: jnp.sum(jnp.sin(call(*x)[0]))  # noqa: E731
+    both = lambda *x: (jax.grad(loss, (0, 1, 2))(*x), jax.jvp(loss, x, x)[1])  # noqa: E731
+    return jax.jit(both)(*arrays)
+
+
+@pytest.mark.parametrize(
+    "logits",
+    [
+        attn.fn(lambda logits, site: logits + 100.0),  # exp(100) is infinite
+        # At position 0, where no query is, the distance is large, or log(0).
+        attn.alibi(slopes=-20.0),
+        attn.fn(lambda logits, site: logits * jnp.log(site.query_pos * 1.0)),
+    ],
+    ids=["large", "far", "log of a position"],
+)
+def test_padding_reaches_no_derivative(logits):
+    """Without a mask, which would hide the padding's queries."""
+    spec, arrays = as_attention(logits), _arrays(19, 19)
+    at = attn.at(positions=jnp.arange(1, 20))
+    with jax.numpy_dtype_promotion("standard"):
+        expected = _derivatives("dense", spec, arrays, at)
+        for way in ("table", "scan"):
+            _close(_derivatives(way, spec, arrays, at), expected, 2e-4)
+
+
+@pytest.mark.parametrize("way", ["dense", "table", "strips", "scan"])
+def test_a_hidden_product_that_overflows_reaches_no_gradient(way):
+    """Query 17 with key 18 is infinity less infinity, as is its slope in a cap."""
+    spec = as_attention((attn.softcap(5) >> attn.alibi, attn.causal))
+    query, key, value = _arrays(19, 19)
+    signs = jnp.array([1.0, -1.0, 1.0, -1.0, 1.0])
+    arrays = query.at[17].set(1e20), key.at[18].set(1e20 * signs), value
+    gradients, _ = _derivatives(way, spec, arrays)
+    for gradient in gradients:
+        assert np.all(np.isfinite(gradient))
+
+
 PROBES = ("log_sum_exp", "entropy", "max_logit", "mean_distance")
 
 
