@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from experiments.arrays import (
 )
 from experiments.storage import sync
 
-PREFIX, NEW, OLD = "step_", ".new-", ".old-"
+PREFIX, NEW, OLD, DAMAGED = "step_", ".new-", ".old-", "damaged-"
 NOTES, CHECKSUMS, ARRAYS = "notes.json", "checksums.txt", "arrays"
 
 
@@ -67,7 +68,8 @@ class Store:
 
         Raises:
           NotFinite: an array holds a NaN or an infinity.
-          CheckpointError: it cannot be written; those there before are untouched.
+          CheckpointError: it cannot be written; those there before are untouched. That
+            one cannot be removed is only said.
         """
         arrays = flatten(state)
         check_finite(arrays)
@@ -77,10 +79,14 @@ class Store:
             shutil.rmtree(new, ignore_errors=True)
             _write(new, arrays, {**notes, "step": step})
             _swap(new, path)
-            self._prune()
         except Exception as error:  # orbax reports the disk's trouble in many types
             shutil.rmtree(new, ignore_errors=True)
             raise CheckpointError(_cannot_write(path, error)) from None
+        try:
+            self._prune(step)
+        except OSError as error:
+            said = f"{path}: is written, but an earlier one cannot be removed: {error}"
+            print(said, file=sys.stderr)
         return path
 
     def notes(self, step: int) -> dict[str, Any]:
@@ -132,11 +138,28 @@ class Store:
             except CheckpointError as error:
                 yield str(error)
 
-    def best_step(self) -> int | None:
-        """The step of lowest validation loss among the checkpoints there are."""
+    def by_loss(self) -> list[int]:
+        """The steps whose validation loss is known, the lowest loss first."""
         losses = {step: self._validation(step) for step in self.steps()}
         known = {step: loss for step, loss in losses.items() if loss is not None}
-        return min(known, key=lambda step: (known[step], step)) if known else None
+        return sorted(known, key=lambda step: (known[step], step))
+
+    def best_step(self) -> int | None:
+        """The step of lowest validation loss among the checkpoints there are."""
+        return next(iter(self.by_loss()), None)
+
+    def set_aside(self, resumed: int) -> None:
+        """Renames the damaged ones: they would outlive whole ones, by step or by loss.
+
+        Args:
+          resumed: the newest step that could be read; later ones could not.
+        """
+        for step in self.steps():
+            if step > resumed or (step < resumed and not is_whole(self.path(step))):
+                path = self.path(step)
+                aside = path.with_name(DAMAGED + path.name)
+                shutil.rmtree(aside, ignore_errors=True)
+                path.rename(aside)
 
     def clean(self) -> None:
         """Removes what a killed process left; only the run's owner may call it."""
@@ -154,9 +177,9 @@ class Store:
         self.path(step).rename(old)
         shutil.rmtree(old, ignore_errors=True)
 
-    def _prune(self) -> None:
+    def _prune(self, written: int) -> None:
         steps = self.steps()
-        stay = set(steps[-self.keep :])
+        stay = {written, *steps[-self.keep :]}
         if self.best:
             stay.add(self.best_step())
         for step in steps:
@@ -183,6 +206,15 @@ def verify(path: Path) -> None:
     for name, known in expected.items():
         if _digest(path / name) != known:
             raise CheckpointError(_damaged(path, name))
+
+
+def is_whole(path: Path) -> bool:
+    """Whether every file of a checkpoint matches its checksum."""
+    try:
+        verify(path)
+    except CheckpointError:
+        return False
+    return True
 
 
 def _write(new: Path, arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> None:

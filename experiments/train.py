@@ -192,6 +192,7 @@ class Trainer:
             )
         course = Course.resumed(self.setup.place(state), notes)
         self.run.keep_metrics(course.rows)
+        self.store.set_aside(course.step)
         return course
 
     def take_steps(self) -> None:

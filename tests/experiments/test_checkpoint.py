@@ -10,6 +10,7 @@ import pytest
 from experiments import checkpoint
 from experiments.arrays import CheckpointError, NotFinite, digest
 from experiments.checkpoint import Store
+from experiments.look import choose
 
 TREE = {
     "blocks": {0: {"kernel": np.arange(15.0, dtype=np.float32).reshape(3, 5)}},
@@ -63,6 +64,38 @@ def test_without_best_only_the_latest_stay(tmp_path):
     for step, loss in [(1, 1.0), (2, 2.0)]:
         store.save(step, TREE, {"validation": loss})
     assert store.steps() == [2]
+
+
+def test_what_was_just_written_stays_whatever_lies_above(tmp_path):
+    store = Store(tmp_path, keep=1, best=False)
+    store.save(9, TREE, {})
+    flip(store.path(9) / "notes.json")
+    store.save(5, TREE, {})
+    assert same(store.load(5, TREE)[0], TREE)
+
+
+def test_damaged_ones_are_set_aside_and_count_no_more(tmp_path):
+    """By step 9 would stay as the latest, by loss 2 as the best."""
+    store = Store(tmp_path, keep=3)
+    for step, loss in [(2, 1.0), (3, 2.0), (5, 3.0), (9, 4.0)]:
+        store.save(step, TREE, {"validation": loss})
+    for step in (2, 9):
+        flip(next(store.path(step).glob("arrays/*")))
+    assert choose(store, "best", tmp_path) == 3
+    store.set_aside(5)
+    assert store.steps() == [3, 5]
+    assert store.best_step() == 3
+    names = {path.name for path in tmp_path.glob("damaged-*")}
+    assert names == {"damaged-step_00000002", "damaged-step_00000009"}
+
+
+def test_one_that_cannot_be_removed_is_only_said(copied, monkeypatch, capsys):
+    monkeypatch.setattr(Store, "drop", refuse(errno.EACCES, "Permission denied"))
+    copied.save(9, TREE | {"step": np.int32(9)}, {})
+    assert copied.steps() == [3, 7, 9]
+    said = capsys.readouterr().err
+    assert said.startswith(f"{copied.path(9)}: is written, but an earlier one cannot")
+    assert said.count("\n") == 1
 
 
 def test_the_same_step_can_be_written_again(store):

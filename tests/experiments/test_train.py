@@ -244,6 +244,7 @@ def test_a_damaged_checkpoint_costs_time_and_no_bytes(config, tmp_path, capsys):
         run.start_session()
         assert train(config(), run, Task(6, 11)) == 0
     assert "notes.json` is missing or does not match" in capsys.readouterr().out
+    assert len(list(run.checkpoints.glob("damaged-step_*"))) == 1
     assert written(run) == written(whole)
 
 
