@@ -76,7 +76,7 @@ class Trainer:
         keep = setup.config.checkpoint
         self.store = Store(run.checkpoints, keep=keep.keep, best=keep.best)
         self.began = time.monotonic()
-        self.has_moved = False
+        self.has_moved, self.first_seconds = False, CALL_SECONDS
         self.tracer: Tracer | None = None
         self.closing = ExitStack()  # what ends with the work, as sinks do
 
@@ -230,17 +230,17 @@ class Trainer:
         """Steps of the next call: to the next thing due, and no longer than a second.
 
         The first call takes one step, so that a loss is shown as soon as there is one.
+        No step can have taken longer than it did, compiling and all.
         """
         if not self.has_moved:
             return 1
         until = next_stop(self.course.step, self.setup.derived) - self.course.step
-        pace = self.screen.seconds_per_step
-        most = self.setup.most if pace is None else int(CALL_SECONDS / pace)
-        return max(1, min(until, self.setup.most, most))
+        pace = self.screen.seconds_per_step or self.first_seconds
+        return max(1, min(until, self.setup.most, int(CALL_SECONDS / pace)))
 
     def first_loss(self, seconds: float, loss: float) -> None:
         """Says that it works, and notes how long that took."""
-        since = seconds_since_start()
+        since, self.first_seconds = seconds_since_start(), seconds
         self.screen.line(
             f"step {self.course.step:,}  loss {loss:.4f}  "
             f"(first loss after {since:.1f}s, compiling took {seconds:.1f}s)"

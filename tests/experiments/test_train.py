@@ -178,6 +178,19 @@ def test_a_step_that_compiles_again_is_told_with_its_cause(config, tmp_path, cap
     assert ", 1 recompilations." in said
 
 
+@pytest.mark.parametrize(("seconds", "steps"), [(60.0, 1), (0.25, 4), (0.001, 7)])
+def test_the_second_call_is_bounded_by_the_first(config, tmp_path, seconds, steps):
+    """Whose one step cannot have taken longer than all of it."""
+    settings = config("log.every=20steps")
+    with Run.begin(settings, tmp_path) as run:
+        made = loop.assemble(settings, Task(6, 11))
+        trainer = Trainer(made, run, Stop(), Console(quiet=True))
+        with trainer.closing:
+            trainer.open()
+            trainer.took(np.ones((1, 3)), seconds)
+            assert trainer.call_length() == steps
+
+
 def test_a_session_that_cannot_begin_stops_listening(config, tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError("no sink")
