@@ -1,4 +1,4 @@
-"""Which arrays of `at` have a batch axis in front, and which the batch shares."""
+"""Which arrays have an axis of batch or heads in front, and which all share."""
 
 import functools
 from typing import Any
@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from attn.shapes import Shapes
-from attn.spec.field import is_varying, per_batch
+from attn.spec.field import is_varying, per_batch, per_head
 from attn.spec.site import ONE_NUMBER, At, check_at
 
 
@@ -61,7 +61,7 @@ def _mark(
             f"the first, or give array[None], [1, {letter}, ...], that the batch "
             "shares."
         )
-    if batched and not (shared and batch > 1):
+    if batched:  # at T = 1 an axis of length 1 in front is that of the batch
         return per_batch(x) if shape[0] == batch else x[0]
     if shared:
         return x
@@ -69,3 +69,38 @@ def _mark(
         f"{what} must be [{letter}, ...] or [B, {letter}, ...] with B={batch} and "
         f"{letter}={length}, got {shape}."
     )
+
+
+def check_varying(who: str, tree: Any, batch: int, heads: int) -> None:
+    """Checks the axes that `per_batch` and `per_head` arrays put in front.
+
+    Raises:
+      ValueError: One is not as long as there are elements or heads; the message names
+        `who`.
+    """
+    sizes = {per_batch: ("B", batch), per_head: ("N", heads)}
+    for leaf in jax.tree.leaves(tree, is_leaf=is_varying):
+        expected, inner = [], leaf
+        while is_varying(inner):
+            expected.append(sizes[type(inner)])
+            inner = inner.value
+        shape = tuple(getattr(inner, "shape", ()))[: len(expected)]
+        if expected and shape != tuple(size for _, size in expected):
+            letters = ", ".join(letter for letter, _ in expected)
+            where = ", ".join(f"{letter}={size}" for letter, size in expected)
+            raise ValueError(
+                f"{who}: a {leaf.word} array must be [{letters}, ...] with {where}, "
+                f"got {tuple(inner.shape)}."
+            )
+
+
+def of_one_head(tree: Any) -> Any:
+    """A spec or an `at` as one head meets it, its varying arrays as shapes only."""
+
+    def shape(leaf: Any) -> Any:
+        axes = 0
+        while is_varying(leaf):
+            leaf, axes = leaf.value, axes + 1
+        return jax.ShapeDtypeStruct(leaf.shape[axes:], leaf.dtype) if axes else leaf
+
+    return jax.tree.map(shape, tree, is_leaf=is_varying)

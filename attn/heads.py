@@ -14,8 +14,9 @@ from attn.backends import dispatch
 from attn.backends.dispatch import Output
 from attn.backends.loop import loop
 from attn.backends.planner import Steps
+from attn.backends.probes import probe_names
 from attn.backends.walk import Level
-from attn.batches import mark_batch
+from attn.batches import check_varying, mark_batch
 from attn.shapes import Shapes, check_heads
 from attn.spec.attention import as_attention
 from attn.spec.dropout import check_rng
@@ -50,7 +51,8 @@ def attend_heads(
       value: [B, S, K, E].
       at: Positions, segments and other per-token data from `attn.at`, each array
         [T, ...] or [1, T, ...] that the batch shares, or [B, T, ...]. Other data
-        [T, T, ...] with B == T say which by `per_batch` or the axis of length 1.
+        [T, T, ...] with B == T say which by `per_batch` or the axis of length 1,
+        which in front is always that of the batch.
       rng: For dropout; None drops nothing. Heads and batch draw independently.
       probes: Names of what else to return in `aux`, each [B, T, N]; `weights` and
         `logits` are [B, N, T, S].
@@ -71,21 +73,12 @@ def attend_heads(
     spec = as_attention(spec)
     shapes = check_heads(query, key, value)
     at = mark_batch("attend_heads", at, shapes)
-    _check_varying("attend_heads", (spec, at), shapes.batch, shapes.heads)
+    check_varying("attend_heads", (spec, at), shapes.batch, shapes.heads)
     check_rng("attend_heads", rng)
-    probes = _names("attend_heads", probes)
+    probes = probe_names("attend_heads", probes)
     return _attend_heads(
         spec, query, key, value, at, rng, probes=probes, backend=backend
     )
-
-
-def _names(who: str, probes: Any) -> tuple[str, ...]:
-    probes = probes if isinstance(probes, (tuple, list)) else (probes,)
-    if not all(isinstance(name, str) for name in probes):
-        raise ValueError(
-            f"{who}: `probes` must be names such as 'entropy', got {probes!r}."
-        )
-    return tuple(probes)
 
 
 @functools.partial(jax.jit, static_argnames=("probes", "backend"))
@@ -208,24 +201,6 @@ def _group(leaf: Any, key_heads: int) -> Any:
     return leaf
 
 
-def _check_varying(who: str, tree: Any, batch: int, heads: int) -> None:
-    """Checks the axes that `per_batch` and `per_head` arrays put in front."""
-    sizes = {per_batch: ("B", batch), per_head: ("N", heads)}
-    for leaf in jax.tree.leaves(tree, is_leaf=is_varying):
-        expected, inner = [], leaf
-        while is_varying(inner):
-            expected.append(sizes[type(inner)])
-            inner = inner.value
-        shape = tuple(getattr(inner, "shape", ()))[: len(expected)]
-        if expected and shape != tuple(size for _, size in expected):
-            letters = ", ".join(letter for letter, _ in expected)
-            where = ", ".join(f"{letter}={size}" for letter, size in expected)
-            raise ValueError(
-                f"{who}: a {leaf.word} array must be [{letters}, ...] with {where}, "
-                f"got {tuple(inner.shape)}."
-            )
-
-
 def rotate_heads(
     position: Position, x: jax.Array, positions: jax.Array | None = None
 ) -> jax.Array:
@@ -241,7 +216,7 @@ def rotate_heads(
     """
     if not position.rotates:
         return x
-    _check_varying("rotate_heads", position, x.shape[0], x.shape[2])
+    check_varying("rotate_heads", position, x.shape[0], x.shape[2])
     leaves, structure = jax.tree.flatten(position, is_leaf=is_varying)
     of_batch, of_head = _axes(leaves)
 

@@ -12,8 +12,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LAYERS = (
     ("attn.shapes", "attn.numerics", "attn.adjoint", "attn.products"),
     ("attn.spec",),
+    ("attn.batches",),
     ("attn.backends", "attn.recurrent"),
-    ("attn.batches", "attn.heads", "attn.memory"),
+    ("attn.heads", "attn.memory"),
     ("attn.mixers", "attn.functional", "attn.decoding"),
     ("attn.modules",),
     ("attn",),

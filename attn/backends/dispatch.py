@@ -102,8 +102,13 @@ def attend(
     shapes = placed(check_head(query, key, value), at)
     spec.check(shapes.t, shapes.s)
     check_rng("attend", rng)
-    probes = check_probes(probes, shapes)
+    probes = check_probes("attend", probes, shapes)
     name = choose(spec, shapes, probes=probes, backend=backend)
+    if not isinstance(tiling, Tiling | None):
+        raise ValueError(
+            f"attend: `tiling` must be a Tiling, got {tiling!r}; write for example "
+            "Tiling(rows=256, cols=256), from attn.backends.planner."
+        )
     options = {} if tiling is None else {"tiling": tiling}
     if options and name != "blockwise":
         raise ValueError(

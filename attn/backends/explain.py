@@ -15,10 +15,11 @@ from attn.backends.dispatch import (
     preference,
     steps,
 )
-from attn.backends.probes import check_probes
+from attn.backends.probes import check_probes, probe
+from attn.batches import check_varying, mark_batch, of_one_head
 from attn.shapes import Shapes, check_heads
-from attn.spec.attention import as_attention
-from attn.spec.site import At
+from attn.spec.attention import Attention, as_attention
+from attn.spec.site import At, check_sites
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +97,8 @@ def explain(
       An `Explanation`: its `runs` and `reasons`, and a table when printed.
 
     Raises:
-      ValueError: Shapes that do not fit, or an unknown probe.
+      ValueError: What the call would refuse: shapes that do not fit, data that are
+        missing, an unknown probe. Of `Shapes` without `at` data may be missing.
     """
     spec = as_attention(spec)
     if isinstance(query, Shapes):
@@ -104,9 +106,12 @@ def explain(
     else:
         key = query if key is None else key
         shapes = check_heads(query, key, key if value is None else value, "explain")
+    probes = check_probes("explain", probes, shapes)
+    one, where = _of_one_head(spec, at, shapes)
+    if at is not None or not isinstance(query, Shapes):
+        check_sites(where, shapes.t, shapes.s, one, *map(probe, probes))
     shapes = shapes if at is None else placed(shapes, at)
     platform = platform or jax.default_backend()
-    probes = check_probes(probes, shapes)
     reasons = {
         name: backend.supports(spec, shapes, platform, probes)
         for name, backend in BACKENDS.items()
@@ -115,3 +120,12 @@ def explain(
     some = steps(runs, shapes, platform)
     at_once = shapes.batch * shapes.heads if some is None else math.prod(some)
     return Explanation(repr(spec), shapes, platform, runs, reasons, at_once)
+
+
+def _of_one_head(spec: Attention, at: At | None, shapes: Shapes) -> tuple[Any, At]:
+    """What one head of the call meets, once its arrays fit."""
+    at = mark_batch("explain", at, shapes)
+    check_varying("explain", (spec, at), shapes.batch, shapes.heads)
+    one, where = of_one_head((spec.for_heads(shapes.heads), at))
+    one.check(shapes.t, shapes.s)
+    return one, where or At()

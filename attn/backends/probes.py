@@ -62,13 +62,27 @@ class Probe:
         return () if self.mask is None else self.mask.needs_data()
 
 
-def check_probes(probes: str | tuple[str, ...], shapes: Shapes) -> tuple[str, ...]:
+def probe_names(who: str, probes: Any) -> tuple[str, ...]:
+    """The names of probes as a tuple; a name may stand alone.
+
+    Raises:
+      ValueError: Something is no text; the message names `who` asked.
+    """
+    names = tuple(probes) if isinstance(probes, (tuple, list)) else (probes,)
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(
+            f"{who}: `probes` must be names such as 'entropy', got {probes!r}."
+        )
+    return names
+
+
+def check_probes(who: str, probes: Any, shapes: Shapes) -> tuple[str, ...]:
     """The names as a tuple.
 
     Raises:
       ValueError: An unknown name, or `mass(...)` of what is no mask for these shapes.
     """
-    probes = (probes,) if isinstance(probes, str) else tuple(probes)
+    probes = probe_names(who, probes)
     for name in probes:
         mask = probe(name).mask
         if mask is not None:
@@ -85,8 +99,6 @@ def probe(name: str) -> Probe:
     """
     if name in PROBES:
         return PROBES[name]
-    if not isinstance(name, str):
-        raise ValueError(f"attend: a probe is a name such as 'entropy', got {name!r}.")
     if name.startswith("mass(") and name.endswith(")"):
         return _mass(name, name[len("mass(") : -1])
     raise ValueError(

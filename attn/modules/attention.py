@@ -11,7 +11,7 @@ from jax import Array
 from attn import functional
 from attn.backends.dispatch import Output
 from attn.heads import attend_heads, rotate_heads
-from attn.modules.fields import as_piece
+from attn.modules.fields import as_piece, check_sizes
 from attn.modules.layers import Linear, RMSNorm
 from attn.modules.precision import FLOAT32, Precision
 from attn.modules.watch import Watchable
@@ -69,12 +69,8 @@ class AttentionConfig:
         Raises:
           ValueError: A size is below 1, N does not divide D, or K does not divide N.
         """
-        for name in ("width", "heads", "key_heads", "head_width", "value_width"):
-            size = getattr(self, name)
-            if size is not None and size < 1:
-                raise ValueError(
-                    f"MultiHeadAttention: {name} must be at least 1, got {size}."
-                )
+        names = "width", "heads", "key_heads", "head_width", "value_width"
+        check_sizes("MultiHeadAttention", self, *names, "context_width")
         heads, key_heads = self.heads, self.key_heads or self.heads
         if self.head_width is None and self.width % heads:
             raise ValueError(
@@ -142,7 +138,8 @@ class MultiHeadAttention(Watchable):
     ):
         config = configured(AttentionConfig, config, options)
         heads, key_heads, head_width, value_width = config.sizes()
-        context = config.context_width or config.width
+        context = config.context_width
+        context = config.width if context is None else context
         shared = {"bias": config.bias, "precision": config.precision, "rngs": rngs}
         shared["std"] = config.init_std
         self.query = Linear(config.width, heads * head_width, **shared)

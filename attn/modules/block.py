@@ -156,7 +156,7 @@ class Block(Watchable):
         self.attention = MultiHeadAttention(config.attention(), rngs=rngs)
         self.mlp = MLP(
             config.width,
-            config.hidden or 4 * config.width,
+            4 * config.width if config.hidden is None else config.hidden,
             activation=config.activation,
             std=config.init_std,
             output_scale=config.residual_scale(),

@@ -10,7 +10,7 @@ from jax import Array
 from attn.modules.attention import configured
 from attn.modules.block import split
 from attn.modules.encoder import Encoder, EncoderConfig
-from attn.modules.fields import static
+from attn.modules.fields import check_sizes, static
 from attn.modules.layers import Embedding
 from attn.modules.pooling import POOLINGS
 from attn.spec.site import At
@@ -52,6 +52,7 @@ class Classifier(nnx.Module):
                 f"Classifier: pooling must be one of {', '.join(POOLINGS)}, "
                 f"got {config.pooling!r}."
             )
+        check_sizes("Classifier", config, "classes")
         self.config = static(config)
         self.encoder = Encoder(config, rngs=rngs)
         self.pool = POOLINGS[config.pooling](config, rngs=rngs)

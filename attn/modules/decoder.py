@@ -1,6 +1,7 @@
 """The decoder: next tokens from earlier ones and, if it has one, from a source."""
 
 import dataclasses
+import math
 from typing import Any
 
 from flax import nnx
@@ -73,6 +74,7 @@ class Decoder(Stack):
     ):
         config = configured(DecoderConfig, config, options)
         check_inert(config)
+        check_softcap(config.softcap)
         super().__init__(config, rngs=rngs)
         self.head = None if config.tie else self.make_table(rngs)
 
@@ -116,6 +118,15 @@ class Decoder(Stack):
         """FLOPs of one text of T tokens, and a source of S, see `attn.spec.cost`."""
         head = self.embedding if self.head is None else self.head
         return self.stack_flops(t, s) + head.flops(t)
+
+
+def check_softcap(cap: float | None) -> None:
+    """Refuses a bound that logits cannot be divided by."""
+    if cap is not None and not 0 < cap < math.inf:
+        raise ValueError(
+            f"Decoder: softcap must be a positive number, got {cap!r}; leave it out "
+            "for no bound."
+        )
 
 
 def check_inert(config: DecoderConfig) -> None:

@@ -1,6 +1,7 @@
 """What a field of a config may hold: a piece of one kind, or notation for it."""
 
 import dataclasses
+from numbers import Integral
 from typing import Any, TypeVar
 
 import jax
@@ -47,6 +48,20 @@ def as_piece(field: str, given: Piece | str, kind: type[Kind]) -> Kind:
             f"taken from; give {kind.kind} pieces with arrays anew."
         )
     return piece
+
+
+def check_sizes(who: str, config: Any, *names: str) -> None:
+    """Refuses sizes of a config that are no whole numbers of at least 1; None passes.
+
+    Raises:
+      ValueError: the message names `who` and the field.
+    """
+    for name in names:
+        size = getattr(config, name)
+        if size is None:
+            continue
+        if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
+            raise ValueError(f"{who}: {name} must be at least 1, got {size!r}.")
 
 
 def described(value: Any) -> str:

@@ -11,10 +11,13 @@ from attn.modules import layering
 from attn.modules.attention import Learned
 from attn.modules.block import Block, StackConfig, split
 from attn.modules.encoded import Encoded, across
-from attn.modules.fields import static
+from attn.modules.fields import check_sizes, static
 from attn.modules.layers import NORMS, Embedding
 from attn.spec.positions import Position
 from attn.spec.site import At
+
+SIZES = ("vocabulary", "context", "layers", "heads", "key_heads", "width")
+SIZES = (*SIZES, "head_width", "hidden")
 
 
 class Stack(nnx.Module):
@@ -29,11 +32,7 @@ class Stack(nnx.Module):
     """
 
     def __init__(self, config: StackConfig, *, rngs: nnx.Rngs):
-        if config.layers < 1:
-            raise ValueError(
-                f"{type(self).__name__}: layers must be at least 1, "
-                f"got {config.layers}."
-            )
+        check_sizes(type(self).__name__, config, *SIZES)
         if config.norm not in NORMS:
             raise ValueError(
                 f"{type(self).__name__}: norm must be one of {', '.join(NORMS)}, "

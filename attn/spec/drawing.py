@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from attn.spec.mask import Mask
 
 SKETCH = 16  # queries and keys of the small picture that print() gives
+LARGEST = 64  # of a mask of given size; a terminal is as wide
 SEEN, HIDDEN = "█", "·"
 
 
@@ -43,21 +44,42 @@ def one_head(piece: Piece) -> Any:
 
 def sketch(mask: "Mask") -> str:
     """What `print(mask)` shows: the notation, and a picture where one can be drawn."""
-    size = _size(mask)
-    thirds = np.arange(size) * 3 // size  # documents to show segments with
-    data = {"segment": thirds}
     try:
-        picture = draw(mask, size, size, At(None, None, data, data))
+        picture = _picture(one_head(mask))
     except Exception as error:  # a picture must never be what breaks a print
-        return f"{mask!r}\n(no picture: {error})"
+        picture = f"(no picture: {error})"
     return f"{mask!r}\n{picture}"
 
 
-def _size(mask: "Mask") -> int:
-    sizes = [
-        max(array.shape)
-        for inner in mask.walk()
-        for array in (getattr(inner, name) for name in inner.indexed)
-        if hasattr(array, "shape")
-    ]
-    return max(sizes, default=SKETCH)
+def _picture(mask: "Mask") -> str:
+    """The first queries and keys of a mask for one head."""
+    lengths = _lengths(mask)
+    t, s = (min(length, LARGEST) for length in lengths)
+    query, key = np.arange(t), np.arange(s)
+    thirds = [{"segment": x * 3 // len(x)} for x in (query, key)]  # to show documents
+    picture = draw(_cut(mask, t, s), t, s, At(query, key, *thirds))
+    if (t, s) == lengths:
+        return picture
+    return f"{picture}\n(the first {t} x {s} of {lengths[0]} x {lengths[1]})"
+
+
+def _cut(mask: Piece, t: int, s: int) -> Any:
+    """A mask with its arrays that queries and keys index cut to the first of them."""
+    sizes = {"query": t, "key": s}
+    changes = {name: _cut(inner, t, s) for name, inner in mask.pieces().items()}
+    for name, axes in mask.indexed.items():
+        changes[name] = getattr(mask, name)[tuple(slice(sizes[x]) for x in axes)]
+    return mask.replace(**changes)
+
+
+def _lengths(mask: "Mask") -> tuple[int, int]:
+    """How many queries and keys the arrays inside are for, or `SKETCH` of each."""
+    longest = {"query": 0, "key": 0}
+    for inner in mask.walk():
+        for name, axes in inner.indexed.items():
+            for axis, size in zip(axes, np.shape(getattr(inner, name)), strict=True):
+                longest[axis] = max(longest[axis], size)
+    t, s = longest.values()
+    if not (t or s):
+        return SKETCH, SKETCH
+    return (t if t > 1 else s), (s if s > 1 else t)  # a single one is broadcast

@@ -5,6 +5,7 @@ import inspect
 from typing import Any, ClassVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
@@ -21,8 +22,11 @@ class Varying:
     word: ClassVar[str] = "varying"
 
     def __post_init__(self):
-        object.__setattr__(self, "value", as_leaf(self.value))
-        inner = self.value
+        try:
+            inner = as_leaf(self.value)
+        except ValueError as error:
+            raise ValueError(f"{self.word}: {error}") from None
+        object.__setattr__(self, "value", inner)
         nested = isinstance(inner, Varying)
         if nested and (self.word, inner.word) != ("per_batch", "per_head"):
             raise ValueError(
@@ -82,7 +86,11 @@ def as_leaf(value: Any) -> Any:
     """Turns a list into a float32, int32 or bool array, NumPy's numbers into Python's.
 
     A number that NumPy computed is static, as the same number written down is.
+
+    Raises:
+      ValueError: a list of no numbers, or a number that JAX would change silently.
     """
+    check_kept(value)
     if not isinstance(value, list):
         return _plain(value)
     try:
@@ -92,9 +100,35 @@ def as_leaf(value: Any) -> Any:
     dtypes = {"f": np.float32, "i": np.int32, "u": np.int32, "b": np.bool_}
     if array.dtype.kind not in dtypes:
         raise ValueError(f"expected a list of numbers of one shape, got {value!r}.")
-    array = array.astype(dtypes[array.dtype.kind])
+    array = cast(array, dtypes[array.dtype.kind])
     array.flags.writeable = False  # pieces are frozen
     return array
+
+
+def check_kept(value: Any) -> None:
+    """Refuses a NumPy array with whole numbers that JAX would wrap."""
+    if isinstance(value, np.ndarray) and value.dtype in (np.int64, np.uint64):
+        cast(value, jnp.asarray(value.ravel()[:0]).dtype)
+
+
+def cast(values: Any, dtype: Any) -> np.ndarray:
+    """NumPy's array of numbers in a dtype, which rounds and does nothing worse.
+
+    Raises:
+      ValueError: A number does not fit: it would wrap, lose its fraction, or become
+        infinite.
+    """
+    given, dtype = np.asarray(values), np.dtype(dtype)
+    if given.dtype == dtype:
+        return given
+    with np.errstate(all="ignore"):
+        made = given.astype(dtype)
+    whole = dtype.kind in "iub"
+    fits = made == given if whole else np.isfinite(made) | ~np.isfinite(given)
+    if not np.all(fits):
+        first = given[~np.asarray(fits)].flat[0]
+        raise ValueError(f"{first} does not fit {dtype.name}.")
+    return made
 
 
 def _plain(value: Any) -> Any:

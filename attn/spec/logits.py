@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from attn.spec.logit import Identity, Logits, check_number, known, learned_scalar
-from attn.spec.patterns import repr_function, returned, set_function
+from attn.spec.patterns import recalled, repr_function, returned, set_function
 from attn.spec.piece import piece
 from attn.spec.relative import T5, Alibi
 
@@ -144,6 +144,9 @@ class Fn(Logits):
 
     def __init__(self, function, /, **arrays):
         set_function(self, function, arrays)
+
+    def __call__(self, *function, **arrays):
+        return recalled(self, function, arrays)
 
     def __repr__(self):
         return repr_function(self)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attn.spec.dropout import Dropout
-from attn.spec.field import per_batch, per_head
+from attn.spec.field import cast, per_batch, per_head
 from attn.spec.logit import Logits
 from attn.spec.logits import LOGITS
 from attn.spec.mask import Mask
@@ -50,7 +50,10 @@ def array(values: Any, dtype: str = "float32", shape: Any = None) -> np.ndarray:
     """An array of any dtype and shape: `array(2.0, 'float64')`."""
     if dtype not in DTYPES:
         raise ValueError(f"array: unknown dtype {dtype!r}; one of {', '.join(DTYPES)}.")
-    made = np.asarray(values).astype(jnp.dtype(dtype))
+    try:
+        made = cast(values, jnp.dtype(dtype))
+    except ValueError as error:
+        raise ValueError(f"array: {error}") from None
     return made if shape is None else made.reshape(shape)
 
 
@@ -225,7 +228,7 @@ class _Reader:
         if not isinstance(node.func, ast.Name):
             self.refuse(node)
         function = self._Name(node.func)
-        if not (isinstance(function, Piece) or function in _MAKERS):
+        if not (isinstance(function, Piece) or _is_maker(function)):
             raise NotationError(
                 f"notation: `{node.func.id}` takes no arguments here, got "
                 f"`{self.source(node)}`."
@@ -251,6 +254,11 @@ class _Reader:
 
 
 _MAKERS = [x for x in WORDS.values() if isinstance(x, type)] + [array]
+
+
+def _is_maker(function: Any) -> bool:
+    """By identity: a user's array has no truth value."""
+    return any(function is maker for maker in _MAKERS)
 
 
 def _signature(function: Any) -> str:

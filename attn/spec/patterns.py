@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attn import numerics
-from attn.spec.field import is_array, is_varying, write
+from attn.spec.field import check_kept, is_array, is_varying, write
 from attn.spec.mask import LARGEST, Cover, Mask, check_whole
 from attn.spec.piece import Piece, piece
 
@@ -173,6 +173,9 @@ class Predicate(Mask):
     def __init__(self, function, /, **arrays):
         set_function(self, function, arrays)
 
+    def __call__(self, *function, **arrays):
+        return recalled(self, function, arrays)
+
     def __repr__(self):
         return repr_function(self)
 
@@ -198,11 +201,26 @@ def set_function(self: Any, function: Any, arrays: dict[str, Any]) -> None:
     self.__post_init__()
 
 
+def recalled(self: Any, function: tuple, arrays: dict[str, Any]) -> Any:
+    """A piece of a user's function with another function or other arrays."""
+    if len(function) > 1:
+        raise TypeError(f"takes at most 1 argument, got {len(function)}")
+    return type(self)(*function or (self.function,), **{**self.arrays, **arrays})
+
+
 def _argument(piece_name: str, name: str, value: Any) -> Any:
     if is_varying(value):
         return value
     try:
+        check_kept(value)
+    except ValueError as error:
+        raise ValueError(f"{piece_name}: `{name}`: {error}") from None
+    try:
         return jnp.asarray(value)
+    except OverflowError:
+        raise ValueError(
+            f"{piece_name}: `{name}`: {value} does not fit int32; write it as a float."
+        ) from None
     except (TypeError, ValueError):
         raise ValueError(
             f"{piece_name}: `{name}` must be an array or a number, got {value!r}."

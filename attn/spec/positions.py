@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attn.numerics import accumulation_dtype
+from attn.spec.field import is_array, is_varying, write
 from attn.spec.piece import Parameter, Piece, piece
 from attn.spec.scaling import Scaling, check_above, plain_frequencies
 
@@ -100,6 +101,22 @@ class Learned(Position):
     embeds = True
     reference: ClassVar[str] = "Gehring et al. 2017, section 3.1, arXiv 1705.03122"
 
+    def validate(self):
+        table, size = self.table, self.size
+        if table is not None and len(getattr(table, "shape", (1, 1))) != 2:
+            raise ValueError(
+                f"learned: `table` must be [context, D], got {tuple(table.shape)}."
+            )
+        if not (table is None or is_array(table) or is_varying(table)):
+            raise ValueError(
+                f"learned: `table` must be an array [context, D], got {table!r}."
+            )
+        if not (size is None or _is_size(size)):
+            raise ValueError(
+                "learned: `size` must be (context, width), two whole numbers of at "
+                f"least 1, got {write(size)}."
+            )
+
     def own_parameters(self, num_heads):
         if self.table is not None:
             return {}
@@ -109,12 +126,20 @@ class Learned(Position):
                 "learned(size=(context, width)) or learned(table=...)."
             )
         init = jax.nn.initializers.normal(0.02)
-        return {"table": Parameter(tuple(self.size), init)}
+        return {"table": Parameter(self.size, init)}
 
     def sized(self, context, width):
-        if self.table is not None or self.size is not None:
+        if self.table is None and self.size is None:
+            return Learned(size=(context, width))
+        if is_varying(self.table):  # `embed_positions` says what is wrong
             return self
-        return Learned(size=(context, width))
+        rows, columns = self.size if self.table is None else self.table.shape
+        if rows < context or columns != width:
+            raise ValueError(
+                f"learned: expected a table of at least {context} positions and width "
+                f"{width}, got ({rows}, {columns})."
+            )
+        return self
 
     def embed(self, x, positions):
         if self.table is None:
@@ -130,6 +155,13 @@ class Learned(Position):
         known = jnp.where(positions < 0, len(self.table), positions)  # no wrapping
         rows = jnp.take(jnp.asarray(self.table), known, axis=0, mode="fill")
         return x + rows.astype(x.dtype)
+
+
+def _is_size(size: Any) -> bool:
+    """Whether a size is two whole numbers of at least 1."""
+    if not isinstance(size, tuple) or len(size) != 2:
+        return False
+    return all(type(length) is int and length >= 1 for length in size)
 
 
 @piece("rotary")
@@ -184,6 +216,7 @@ class Rotary(Position):
             frequencies = self.scaling.frequencies(self.base, width)
             grow = self.scaling.temperature()
         angles = _angles(positions, frequencies, x.dtype)
+        grow = jnp.asarray(grow, angles.dtype) if is_array(grow) else grow
         cos, sin = jnp.cos(angles) * grow, jnp.sin(angles) * grow
         wide = x.astype(angles.dtype)
         a, b = wide[:, : width // 2], wide[:, width // 2 : width]

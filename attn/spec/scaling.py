@@ -34,8 +34,8 @@ class Scaling(Piece):
         """Angle per position of each pair of coordinates, [width / 2] float64."""
         raise NotImplementedError
 
-    def temperature(self) -> float:
-        """What queries and keys are multiplied by."""
+    def temperature(self) -> Any:
+        """The number that queries and keys are multiplied by, [] if not static."""
         return 1.0
 
 
@@ -101,17 +101,18 @@ class Yarn(Scaling):
       Peng et al. 2023, equations 17 to 22, arXiv 2309.00071.
     """
 
-    factor: float
-    context: int
-    slow: float = 1.0
-    fast: float = 32.0
+    factor: Any
+    context: Any
+    slow: Any = 1.0
+    fast: Any = 32.0
     numbers = ("factor", "context", "slow", "fast")
     reference: ClassVar[str] = "Peng et al. 2023, eq. 17 to 22, arXiv 2309.00071"
 
     def validate(self):
         for field in ("factor", "context", "slow", "fast"):
             check_above("yarn", field, getattr(self, field), 0)
-        if not self.slow < self.fast:
+        static = not any(is_array(x) or is_varying(x) for x in (self.slow, self.fast))
+        if static and not self.slow < self.fast:
             raise ValueError(
                 f"yarn: `slow` must be below `fast`, got {self.slow} and {self.fast}."
             )
@@ -123,7 +124,10 @@ class Yarn(Scaling):
         return plain * ramp + plain / self.factor * (1 - ramp)
 
     def temperature(self):
-        return 0.1 * math.log(self.factor) + 1.0 if self.factor > 1 else 1.0
+        if is_array(self.factor):
+            factor = jnp.asarray(self.factor, float)
+            return 0.1 * jnp.log(jnp.maximum(factor, 1.0)) + 1.0
+        return 0.1 * math.log(max(self.factor, 1.0)) + 1.0
 
 
 SCALINGS = {"linear": Linear, "ntk": Ntk, "yarn": Yarn}

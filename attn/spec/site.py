@@ -171,6 +171,16 @@ def resolve(where: At | None, t: int, s: int, *readers: Reader) -> At:
         length.
     """
     where = At() if where is None else where
+    check_sites(where, t, s, *readers)
+    query_pos, key_pos = (
+        jnp.arange(size, dtype=jnp.int32) if given is None else given.astype(jnp.int32)
+        for given, size in ((where.query_pos, t), (where.key_pos, s))
+    )
+    return At(query_pos, key_pos, where.query, where.key)
+
+
+def check_sites(where: At, t: int, s: int, *readers: Reader) -> None:
+    """The checks of `resolve`, which look at shapes only."""
     for reader in readers:
         _check_reader(where, t, s, reader)
     for side, size, letter in (("query", t, "T"), ("key", s, "S")):
@@ -184,11 +194,6 @@ def resolve(where: At | None, t: int, s: int, *readers: Reader) -> At:
                 f"attend: `at` has {side} data `{name}` of shape {array.shape}, "
                 f"expected {expected} with {letter}={size}."
             )
-    query_pos, key_pos = (
-        jnp.arange(size, dtype=jnp.int32) if given is None else given.astype(jnp.int32)
-        for given, size in ((where.query_pos, t), (where.key_pos, s))
-    )
-    return At(query_pos, key_pos, where.query, where.key)
 
 
 def _is_by_token(array: Any, size: int, single: bool) -> bool:

@@ -108,6 +108,22 @@ def test_one_token_decoded_with_other_data():
     attn.attend_heads(attn.causal & attn.predicate(near), *arrays, at=at)
 
 
+@pytest.mark.parametrize("t", [1, 4])
+def test_an_axis_of_length_1_in_front_is_that_of_the_batch(t):
+    seen = []
+
+    def note(site):
+        seen.append(site.key["x"].shape)
+        return site.key_pos >= 0
+
+    arrays = heads(t, batch=2)
+    for features in ((), (5,), (1,)):
+        at = both(jnp.ones((1, t, *features)))
+        attn.attend_heads(attn.predicate(lambda x: note(x)), *arrays, at=at)
+        assert set(seen) == {(1, t, *features)}
+        seen.clear()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -132,20 +148,35 @@ def test_options_of_the_wrong_kind_are_refused_in_one_line(options, message):
     assert str(caught.value) == message
 
 
+HEADS = {"width": 8, "heads": 2}
+MODELS = {"vocabulary": 8, "context": 8}
+
+
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("kind", "options", "message"),
     [
-        (lambda rngs: attn.modules.MultiHeadAttention(width=8, heads=0, rngs=rngs),
-            "MultiHeadAttention: heads must be at least 1, got 0."),
-        (lambda rngs: attn.modules.MultiHeadAttention(
-            width=8, heads=2, key_heads=0, rngs=rngs),
-            "MultiHeadAttention: key_heads must be at least 1, got 0."),
-        (lambda rngs: attn.modules.Decoder(
-            vocabulary=8, context=8, layers=0, rngs=rngs),
-            "Decoder: layers must be at least 1, got 0."),
+        ("MultiHeadAttention", {"heads": 0}, "heads must be at least 1, got 0."),
+        ("MultiHeadAttention", {"key_heads": 0},
+            "key_heads must be at least 1, got 0."),
+        ("MultiHeadAttention", {"context_width": 0},
+            "context_width must be at least 1, got 0."),
+        ("Decoder", {"layers": 0}, "layers must be at least 1, got 0."),
+        ("Decoder", {"hidden": 0}, "hidden must be at least 1, got 0."),
+        ("Decoder", {"softcap": 0}, "softcap must be a positive number, got 0; leave "
+            "it out for no bound."),
+        ("Encoder", {"vocabulary": 0}, "vocabulary must be at least 1, got 0."),
+        ("Encoder", {"context": 2.5}, "context must be at least 1, got 2.5."),
+        ("Classifier", {"classes": 0}, "classes must be at least 1, got 0."),
     ],
 )  # fmt: skip
-def test_modules_of_no_size_are_refused(make, message):
+def test_modules_of_no_size_are_refused(kind, options, message):
+    sizes = HEADS if kind == "MultiHeadAttention" else MODELS
     with pytest.raises(ValueError) as caught:  # noqa: PT011, the message is compared
-        make(nnx.Rngs(0))
-    assert str(caught.value) == message
+        getattr(attn.modules, kind)(**{**sizes, **options}, rngs=nnx.Rngs(0))
+    assert str(caught.value) == f"{kind}: {message}"
+
+
+def test_a_table_of_positions_fits_its_model():
+    position = attn.learned(size=(7, 12))
+    with pytest.raises(ValueError, match=r"8 positions and width 12, got \(7, 12\)"):
+        attn.modules.Decoder(**MODELS, width=12, position=position, rngs=nnx.Rngs(0))

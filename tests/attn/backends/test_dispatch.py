@@ -157,6 +157,36 @@ def test_fused_refuses_positions_and_two_dtypes():
     assert "at` gives others" in str(explain("causal", x, at=at))
 
 
+@pytest.mark.parametrize(
+    ("spec", "options", "message"),
+    [
+        ("causal", {"key": 5}, "compares positions and T=3 differs from S=5"),
+        ("segments", {}, "needs `segment` and the query side has none"),
+        (attn.alibi(slopes=attn.per_head([1.0] * 3)), {}, r"with N=2, got \(3,\)"),
+        (attn.bias(np.ones((4, 3))), {}, "axis T is 4 in `array` but 3 in `query`"),
+        (attn.bias(attn.per_head(np.ones((2, 4, 3)))), {}, "axis T is 4 in `array`"),
+        ("causal", {"at": attn.at(positions=[1])}, "with B=1 and T=3, got "),
+        ("causal", {"at": 3}, "explain: `at` must come from attn.at, got int"),
+        ("everything", {"key": 5, "probes": "mean_distance"}, "compares positions"),
+        ("causal", {"probes": None}, "explain: `probes` must be names such as"),
+    ],
+)
+def test_what_a_call_refuses_is_not_explained(spec, options, message):
+    query = jnp.ones((1, 3, 2, 8))
+    options = {"key": 3, **options}
+    options["key"] = jnp.ones((1, options["key"], 2, 8))
+    with pytest.raises(ValueError, match=message):
+        explain(spec, query, **options)
+
+
+def test_a_call_with_all_its_data_is_explained():
+    segment = attn.per_batch(jnp.zeros((2, 3), int))
+    spec = attn.segments, attn.bias(attn.per_head(np.ones((4, 3, 3)))) >> attn.alibi
+    told = explain(spec, jnp.ones((2, 3, 4, 8)), at=attn.at(segment=segment))
+    assert told.runs == "dense"
+    assert explain("causal & segments", Shapes(3, 5, 8, 8)).runs == "dense"
+
+
 @pytest.mark.parametrize("backend", ["dense", "blockwise"])
 @pytest.mark.parametrize(
     "probe", ["mean_distance", "mass(window(back=2, ahead=0))", "mass(segments)"]
@@ -251,7 +281,10 @@ def test_a_plan_that_cannot_be_strips_asks_no_cover_for_them(monkeypatch):
     [
         ({"at": {"positions": 3}}, "attend: `at` must come from attn.at, got dict"),
         ({"rng": 0}, "attend: `rng` must be one key, for example jax.random.key"),
-        ({"probes": (3,)}, "attend: a probe is a name such as 'entropy', got 3"),
+        ({"probes": (3,)}, "attend: `probes` must be names such .*, got \\(3,\\)"),
+        ({"probes": 3}, "attend: `probes` must be names such as 'entropy', got 3"),
+        ({"probes": None}, "attend: `probes` must be names such .*, got None"),
+        ({"tiling": 256}, "attend: `tiling` must be a Tiling, got 256; write for exa"),
     ],
 )
 @pytest.mark.parametrize("backend", ["dense", "blockwise"])

@@ -162,6 +162,22 @@ def test_print_never_breaks(case):
     assert "█" in str(with_heads) or "·" in str(with_heads)
 
 
+def test_print_draws_one_head_of_arrays_that_differ():
+    lower = np.tril(np.ones((2, 3, 3), bool))
+    picture = attn.causal.draw(3)
+    assert str(attn.dense(attn.per_head(lower))).endswith("\n" + picture)
+    each = attn.per_batch(attn.per_head(lower[None]))
+    assert str(attn.causal & attn.dense(each)).endswith("\n" + picture)
+
+
+def test_print_of_a_mask_of_given_size_is_as_long_but_never_much():
+    wide = attn.dense(np.ones((2, 3), bool)) & attn.causal
+    assert str(wide).endswith("\n█ · ·\n█ █ ·")
+    lines = str(~attn.dense(np.zeros((70, 300), bool))).splitlines()
+    assert len(lines) == 1 + 64 + 1
+    assert lines[-2:] == [" ".join("█" * 64), "(the first 64 x 64 of 70 x 300)"]
+
+
 def test_print_of_a_traced_mask_says_why_there_is_no_picture(capsys):
     jax.jit(lambda mask: print(mask))(attn.window(back=jnp.int32(3)))
     assert "no picture" in capsys.readouterr().out

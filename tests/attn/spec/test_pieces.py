@@ -208,6 +208,16 @@ def test_a_spec_is_trained_like_any_pytree():
     assert loss(spec) < first
 
 
+def test_a_piece_of_a_function_takes_other_arrays_or_another_function():
+    bend = attn.fn(abs, slope=1.0, shift=2)
+    assert bend(slope=3.0) == attn.fn(abs, slope=3.0, shift=2)
+    assert bend(len) == attn.fn(len, slope=1.0, shift=2)
+    far = attn.predicate(len, gap=1)
+    assert far(gap=2) == attn.predicate(len, gap=2)
+    with pytest.raises(TypeError, match="takes at most 1 argument, got 2"):
+        bend(len, 3)
+
+
 def test_large_and_traced_arrays_print_as_their_type():
     big = attn.bias(np.zeros((100, 100), np.float32))
     assert repr(big) == "bias(array(<float32[100, 100]>))"

@@ -115,6 +115,23 @@ def test_a_learned_base_and_a_base_per_head():
     assert slope != 0
 
 
+@pytest.mark.parametrize("factor", [0.5, 4.0])
+def test_yarn_takes_its_numbers_as_data(factor):
+    x, positions = jnp.asarray(tokens()), jnp.asarray(POSITIONS)
+
+    @jax.jit
+    def turn(*numbers):
+        return attn.rotary(scaling=attn.yarn(*numbers)).rotate(x, positions)
+
+    expected = turn.__wrapped__(factor, 64, 1.0, 32.0)
+    found = turn(*map(jnp.float32, (factor, 64, 1.0, 32.0)))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    each = attn.yarn(attn.per_head([factor, 1.0]), 64, slow=attn.per_head([1.0, 2.0]))
+    heads = jnp.stack([x, x], axis=1)[None]
+    found = rotate_heads(attn.rotary(scaling=each), heads, positions)[0, :, 0]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_positions_are_data():
     x = jnp.asarray(Draw().normal(2, 4, 3, WIDTH))
     positions = jnp.array([[0, 1, 0, 1], [4, 5, 6, 7]])
@@ -143,6 +160,11 @@ def test_positions_are_data():
         (lambda: attn.yarn(4.0, 64, slow=9, fast=3), "yarn: `slow` must be below"),
         (lambda: attn.sinusoidal(base=1), "sinusoidal: `base` must be a number above"),
         (lambda: attn.learned.parameters(1), "learned: the size of the table is unk"),
+        (lambda: attn.learned(size=128), "`size` must be (context, width), two whole"),
+        (lambda: attn.learned(size=(8, 0)), "at least 1, got (8, 0)."),
+        (lambda: attn.learned(size=[8, 4]), "at least 1, got [8, 4]."),
+        (lambda: attn.learned(table=3), "`table` must be an array [context, D], got 3"),
+        (lambda: attn.learned(table=[1.0]), "`table` must be [context, D], got (1,)."),
         (
             lambda: attn.rotary(width=12).rotate(jnp.ones((2, 8)), jnp.arange(2)),
             "rotary: the width to turn must be even and at most H=8, got 12",

@@ -252,6 +252,23 @@ def test_a_number_of_numpy_is_static_as_a_number_is(one, other):
             "example jax.random.key(0), got 0."),
         (lambda: attn.fn(attn.scale), "fn: expected a function, got the piece "
             "`scale`; give the piece itself, without `fn`."),
+        (lambda: attn.bias([[3_000_000_000]]), "bias: `array`: 3000000000 does not fit "
+            "int32."),
+        (lambda: attn.bias([[1e39]]), "bias: `array`: 1e+39 does not fit float32."),
+        (lambda: attn.window(back=attn.per_head([2**31, 4])), "per_head: 2147483648 "
+            "does not fit int32."),
+        (lambda: attn.window(back=attn.per_head(np.array([2**31, 4]))), "per_head: "
+            "2147483648 does not fit int32."),
+        (lambda: attn.predicate(len, gap=3_000_000_000), "predicate: `gap`: 3000000000 "
+            "does not fit int32; write it as a float."),
+        (lambda: attn.predicate(len, gap=np.array([2**31])), "predicate: `gap`: "
+            "2147483648 does not fit int32."),
+        (lambda: attn.parse("bias(array([[300]], 'uint8'))"), "notation: array: 300 "
+            "does not fit uint8."),
+        (lambda: attn.parse("bias(array([[0.5]], 'int32'))"), "notation: array: 0.5 "
+            "does not fit int32."),
+        (lambda: attn.parse("table(3)", {"table": np.array([1, 2])}), "notation: "
+            "`table` takes no arguments here, got `table(3)`."),
     ],
 )  # fmt: skip
 def test_arguments_out_of_range_are_refused_in_one_line(make, message):
