@@ -120,8 +120,13 @@ class Cosine(Similarity):
 
 def unit(array: jax.Array) -> jax.Array:
     """Rows of length 1; a row of zeros stays zero, with zero gradient."""
+    # The square of 1e20 is infinite in 32 bits, that of 1e-23 zero: the largest entry
+    # is divided out first, and as the length does not depend on it, nor do gradients.
+    size = jnp.max(jnp.abs(array), axis=-1, keepdims=True, initial=0.0)
+    size = jax.lax.stop_gradient(size)
+    zero = size == 0
+    array = array / jnp.where(zero, 1.0, size)
     square = jnp.sum(array * array, axis=-1, keepdims=True)
-    zero = square == 0
     return jnp.where(zero, 0.0, array * jax.lax.rsqrt(jnp.where(zero, 1.0, square)))
 
 

@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -233,3 +234,24 @@ def test_a_users_function_may_be_undefined_where_the_mask_hides():
     assert np.isfinite(slope)
     assert slope != 0
     assert np.isfinite(by_query).all()
+
+
+@pytest.mark.parametrize("size", [1e-23, 1.0, 1e20])
+def test_cosine_depends_on_no_length_however_large_or_small(size):
+    query, key = (
+        jax.random.normal(jax.random.key(seed), (n, 5)) for seed, n in ((0, 3), (1, 4))
+    )
+    cosine = lambda query: attn.cosine.compare(query, key)  # noqa: E731
+    total = lambda query: jnp.sum(jnp.sin(cosine(query)))  # noqa: E731
+    chex.assert_trees_all_close(cosine(query * size), cosine(query), rtol=1e-5)
+    long, short = jax.grad(total)(query * size) * size, jax.grad(total)(query)
+    chex.assert_trees_all_close(long, short, rtol=1e-4, atol=1e-5)
+
+
+def test_cosine_of_zeros_is_zero_and_of_nan_is_nan():
+    query = jnp.array([[0.0, 0.0], [jnp.nan, 1.0], [jnp.inf, 1.0]])
+    logits = attn.cosine.compare(query, jnp.array([[1.0, 2.0]]))[:, 0]
+    assert logits[0] == 0
+    assert jnp.all(jnp.isnan(logits[1:]))
+    gradient = jax.grad(lambda x: attn.cosine.compare(x, x).sum())(jnp.zeros((2, 3)))
+    assert jnp.all(gradient == 0)
