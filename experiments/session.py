@@ -76,29 +76,32 @@ def _train(run: Run, stop: signals.Stop, quiet: bool, profile: int | None) -> in
     from experiments.answer import check_prompt
     from experiments.config.notation import check_notation
     from experiments.data import task_of
+    from experiments.sweep.begun import Begun, begun
     from experiments.train import train
 
+    known = begun(run.path) or Begun()
     check_notation(config)
     sinks.check(config)
     if run.status != "new" and not quiet:
-        print(f"{run.path} continues{elsewhere(run)}.", file=sys.stderr)
+        print(f"{run.path} continues{otherwise(run, known.lanes)}.", file=sys.stderr)
     task = task_of(run, keep=True)
     if config.sample.every is not None:
         # Now, not when the first sample is due, which can be hours from here.
         check_prompt(config, task.vocabulary, None)
     moved = {"moved": run.moved} if run.moved else {}
     run.start_session(process=process.made(), data=task.describe(), **moved)
-    code = train(config, run, task, stop=stop, quiet=quiet, profile=profile)
+    shown = {"quiet": quiet, "profile": profile}
+    code = train(config, run, task, stop=stop, keys=known.keys, **shown)
     run.amend_session(compilation_cache=cache.counts())
     return code
 
 
-def elsewhere(run: Run) -> str:
-    """What it means that a run goes on at another place; nothing at the same one."""
-    if not run.moved:
-        return ""
-    changed = "; ".join(run.moved)
-    return f" elsewhere ({changed}): the same up to rounding, no longer bit for bit"
+def otherwise(run: Run, lanes: int) -> str:
+    """How a run goes on if not as it began, and what that means; nothing otherwise."""
+    found = [f"elsewhere ({'; '.join(run.moved)})"] if run.moved else []
+    found += [f"alone (it was one of {lanes} side by side)"] if lanes > 1 else []
+    said = ", ".join(found)
+    return f" {said}: the same up to rounding, no longer bit for bit" if found else ""
 
 
 def told(result: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """The training loop: steps, and between them log lines, scores, samples, saves."""
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -34,6 +35,7 @@ def train(
     task: Any,
     *,
     stop: Stop | None = None,
+    keys: Sequence[str] = (),
     quiet: bool = False,
     profile: int | None = None,
 ) -> int:
@@ -44,6 +46,7 @@ def train(
       run: its directory, locked.
       task: what is learned.
       stop: asked between calls; None means that only the budget stops the run.
+      keys: the numbers that are arguments of its program; a sweep may have begun it so.
       quiet: shows the end only.
       profile: of how many steps to make one; None makes none.
 
@@ -54,9 +57,17 @@ def train(
       UserError: what a user can mend, in one line.
     """
     stop = stop or Stop()
-    trainer = Trainer(assemble(config, task), run, stop, Console(quiet=quiet))
+    setup = _shared(config, keys, task) if keys else assemble(config, task)
+    trainer = Trainer(setup, run, stop, Console(quiet=quiet))
     trainer.profile = profile
     return trainer.work()
+
+
+def _shared(config: Config, keys: Sequence[str], task: Any) -> Setup:
+    """A config's setup by the program that runs of a sweep have in common."""
+    from experiments.sweep.program import Program  # here: few runs need it
+
+    return Program.of(config, keys, task).alone(config)
 
 
 class Trainer:
@@ -127,7 +138,9 @@ class Trainer:
         """The optimized HLO of the training call."""
         # With the state itself, which knows where it lies: it is not compiled again.
         given = (self.course.state, self.setup.inputs, np.int32(1))
-        return self.setup.train_call.lower(*given).compile().as_text()
+        call: Any = self.setup.train_call
+        bound = getattr(call, "args", ())  # of a program that a sweep shares
+        return getattr(call, "func", call).lower(*bound, *given).compile().as_text()
 
     def loop(self) -> int:
         """Does what is due, saves, takes steps; in turn."""

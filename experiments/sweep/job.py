@@ -19,6 +19,7 @@ from experiments.grid import evaluate_grid
 from experiments.run import Run, directory
 from experiments.setup import Setup
 from experiments.signals import Stop
+from experiments.sweep.begun import begun
 from experiments.sweep.lockstep import Bank, Part, failed, in_words, train_lanes
 from experiments.sweep.program import Program
 from experiments.sweep.traced import program_hash
@@ -150,13 +151,25 @@ def work(job: Job, stop: Stop) -> Report:
     """
     report, start = Report(), time.monotonic()
     todo = [restored(dict(each)) for each in job.configs]
-    for first in range(0, len(todo), job.lanes):
+    for part in _together(todo, job):
         if stop.requested:
             break
-        part = slice(first, first + job.lanes)
-        _work_on(job, todo[part], job.variants[part], report, stop)
+        configs, variants = zip(
+            *((todo[i], job.variants[i]) for i in part), strict=True
+        )
+        _work_on(job, configs, variants, report, stop)
     report.seconds = time.monotonic() - start
     return report
+
+
+def _together(configs: Sequence[Config], job: Job) -> Iterator[list[int]]:
+    """Which of the runs are computed side by side; what began alone goes on alone."""
+    known = [begun(directory(each, job.root)) for each in configs]
+    alone = [i for i, each in enumerate(known) if each is not None and each.lanes == 1]
+    yield from ([i] for i in alone)
+    others = [i for i in range(len(configs)) if i not in alone]
+    for first in range(0, len(others), job.lanes):
+        yield others[first : first + job.lanes]
 
 
 def _work_on(
@@ -169,7 +182,7 @@ def _work_on(
     runs: list[Run] = []
     try:
         for config, variant in zip(configs, variants, strict=True):
-            runs += _begun(job, config, variant, report)
+            runs += _begun(job, config, variant, len(configs), report)
         before = [_steps(run) for run in runs]
         try:
             errors = _train(job, runs, stop) if runs else []
@@ -184,7 +197,9 @@ def _work_on(
             run.close()
 
 
-def _begun(job: Job, config: Config, variant: str, report: Report) -> Iterator[Run]:
+def _begun(
+    job: Job, config: Config, variant: str, lanes: int, report: Report
+) -> Iterator[Run]:
     """The run of a config, locked, unless it has ended or cannot begin."""
     name = directory(config, job.root).name
     try:
@@ -199,7 +214,8 @@ def _begun(job: Job, config: Config, variant: str, report: Report) -> Iterator[R
         report.note(run)
         run.close()
         return
-    run.describe(group=job.group, variant=variant, lanes=job.lanes)
+    program = {"keys": list(job.keys), "lanes": lanes}
+    run.describe(group=job.group, variant=variant, **program)
     try:
         data = task_of(run, keep=True).describe()
         run.start_session(process=process.made(), data=data)

@@ -1,7 +1,7 @@
 """What a sweep will do: which runs are left, which share a program, who does them."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +15,11 @@ from experiments.errors import UserError
 from experiments.manifest import cores
 from experiments.progress import duration
 from experiments.run import directory
+from experiments.sweep.begun import begun
 from experiments.sweep.pace import START, Paces, Way
 from experiments.sweep.traced import program_hash, varying
 
+Groups = dict[tuple[str, tuple[str, ...]], list["Planned"]]  # by program and its keys
 ACCELERATORS = ("/dev/nvidia0", "/dev/accel0", "/dev/vfio/0")
 
 
@@ -65,7 +67,8 @@ class Part:
 
     Args:
       program: hash of the program.
-      keys: the numbers in which the runs of the program differ.
+      keys: the numbers in which the runs of the program differ, the ended ones among
+        them: what is left does not change how it is computed.
       runs: what is to be done.
     """
 
@@ -178,13 +181,30 @@ def make_plan(
         runs[path] = Planned(point, path, _status(path))
     ended = ("done",) if again else ("done", "diverged")
     left = [run for run in runs.values() if run.status not in ended]
-    groups: dict[str, list[Planned]] = {}
-    for run in left:
-        groups.setdefault(program_hash(run.point.config), []).append(run)
-    paces = Paces.read(root)
+    groups, paces = grouped(runs.values(), left), Paces.read(root)
     way, chosen = _way(groups, workers, lanes, paces)
     parts = tuple(_parts(groups, way.workers))
     return Plan(root, tuple(runs.values()), parts, way, chosen, paces)
+
+
+def grouped(runs: Collection[Planned], left: Iterable[Planned]) -> Groups:
+    """The runs that are left, by program and the numbers that are its arguments.
+
+    Args:
+      runs: all of them.
+      left: those to be done; one that has begun keeps its program.
+    """
+    alike: dict[str, list[Config]] = {}
+    programs = {run.path: program_hash(run.point.config) for run in runs}
+    for run in runs:
+        alike.setdefault(programs[run.path], []).append(run.point.config)
+    keys = {program: varying(configs) for program, configs in alike.items()}
+    groups: Groups = {}
+    for run in left:
+        program, known = programs[run.path], begun(run.path)
+        used = keys[program] if known is None else known.keys
+        groups.setdefault((program, used), []).append(run)
+    return groups
 
 
 def _status(path: Path) -> str:
@@ -199,7 +219,7 @@ def _status(path: Path) -> str:
 
 
 def _way(
-    groups: dict[str, list[Planned]],
+    groups: Groups,
     workers: int | None,
     lanes: int | None,
     paces: Paces,
@@ -209,7 +229,7 @@ def _way(
     left = sum(len(group) for group in groups.values())
     if workers is not None or lanes is not None:
         return Way(min(workers or 1, left or 1), min(lanes or 1, most)), "as asked"
-    measured = paces.fastest(next(iter(groups), ""))
+    measured = paces.fastest(next(iter(groups), ("", ()))[0])
     if measured is not None:
         way, share = measured
         way = Way(min(way.workers, left or 1), min(way.lanes, most))
@@ -229,12 +249,11 @@ def shares_device(configs: Sequence[Config]) -> bool:
     return bool(asked & {"gpu", "tpu"}) or (None in asked and there)
 
 
-def _parts(groups: dict[str, list[Planned]], workers: int) -> Iterator[Part]:
+def _parts(groups: Groups, workers: int) -> Iterator[Part]:
     """Programs whole where that keeps all workers busy; what is left over is cut."""
     order = sorted(groups.items(), key=lambda item: -sum(r.cost for r in item[1]))
     whole = len(order) - len(order) % workers
-    for number, (program, runs) in enumerate(order):
-        keys = varying([run.point.config for run in runs])
+    for number, ((program, keys), runs) in enumerate(order):
         pieces = 1 if number < whole else min(workers, len(runs))
         size = math.ceil(len(runs) / pieces)
         for first in range(0, len(runs), size):
