@@ -3,6 +3,7 @@
 import traceback
 
 OUR_CODE = ("attn.", "experiments.")
+LONGEST = 400  # characters of a reason
 
 
 class UserError(Exception):
@@ -20,3 +21,9 @@ def is_users(error: BaseException) -> bool:
     frames = list(traceback.walk_tb(error.__traceback__))
     module = frames[-1][0].f_globals.get("__name__", "") if frames else ""
     return isinstance(error, ValueError) and f"{module}.".startswith(OUR_CODE)
+
+
+def in_words(error: BaseException) -> str:
+    """An error in one line; its type where it was not written for a user."""
+    text = " ".join(str(error).split())[:LONGEST]
+    return text if is_users(error) else f"{type(error).__name__}: {text}"

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -9,11 +10,12 @@ from rich.text import Text
 
 from experiments.braille import draw
 from experiments.progress import duration
-from experiments.records import Damaged, RunRecord, read_run
+from experiments.records import Damaged, RunRecord, moment, read_run
 from experiments.summary import summary, words
 
 PAUSE = 1.0  # seconds between looks at the files
 HEIGHT = 12
+SPAN = 5.0  # seconds between log lines, which have whole ones, to tell a pace
 SHOWN = ("status", "step", "steps", "loss", "accuracy", "seconds", "age")
 
 
@@ -57,8 +59,29 @@ def plot_lines(run: RunRecord, *, width: int, height: int = HEIGHT) -> list[str]
 
 def _left(run: RunRecord) -> str:
     """How long it will take yet, if it runs."""
-    pace = run.perf("step_ms")[1]
-    if run.status != "running" or not pace.size:
+    pace = _pace(run)
+    if run.status != "running" or pace is None:
         return ""
-    seconds = (run.derived.steps - run.step) * float(pace[-1]) / 1e3
-    return f"  about {duration(seconds)} left"
+    return f"  about {duration((run.derived.steps - run.step) * pace)} left"
+
+
+def _pace(run: RunRecord) -> float | None:
+    """Seconds of a step of the last session, with the evaluations in between.
+
+    Seconds of the step alone before the log lines span enough time, None without any.
+    """
+    began = _clock(run.sessions[-1].get("start")) if run.sessions else 0.0
+    logged = [row for row in run.perf_rows if row.get("event") == "log"]
+    marks = [(_clock(row.get("time")), row["step"]) for row in logged]
+    if mine := [mark for mark in marks if mark[0] >= max(began, 1.0)]:
+        (first, start), (last, end) = mine[0], mine[-1]
+        if last - first >= SPAN and end > start:
+            return (last - first) / (end - start)
+    alone = run.perf("step_ms")[1]
+    return float(alone[-1]) / 1e3 if alone.size else None
+
+
+def _clock(text: Any) -> float:
+    """Seconds of a time as it was written down; 0 if it is none."""
+    found = moment(text)
+    return found.timestamp() if found else 0.0

@@ -65,6 +65,7 @@ class Screen:
             # The bar is drawn when there is news; a thread would take time from steps.
             auto_refresh=False,
         )
+        self._since: tuple[float, int] | None = None  # when which step was taken
         self._task = self._bar.add_task(
             "train", total=steps, completed=start, loss="-", speed="-"
         )
@@ -91,6 +92,7 @@ class Screen:
         past = self.seconds_per_step
         mixed = now if past is None else SMOOTH * past + (1 - SMOOTH) * now
         self.seconds_per_step = mixed
+        self._since = self._since or (time.monotonic(), step)  # compiling is over
         self._bar.update(
             self._task,
             description="train",
@@ -110,7 +112,7 @@ class Screen:
         if self.console.is_terminal or step == 1 or now - self._last_line < QUIET:
             return
         self._last_line = now
-        self.line(f"step {step}/{self.steps}  loss {loss:.4f}{self._pace(step)}")
+        self.line(f"step {step}/{self.steps}  loss {loss:.4f}{self._pace(step, now)}")
 
     def _plot(self) -> Text | None:
         """The losses so far, if the terminal has room for them."""
@@ -120,10 +122,16 @@ class Screen:
         width = min(self.console.width, WIDEST)
         return Text("\n".join(draw(steps, losses, width=width, height=PLOT)))
 
-    def _pace(self, step: int) -> str:
+    def _pace(self, step: int, now: float) -> str:
+        """Tokens a second of the steps alone; what is left with all that comes between.
+
+        That is evaluations, samples and checkpoints.
+        """
         if self.seconds_per_step is None:
             return ""
-        left = self.seconds_per_step * (self.steps - step)
+        began, first = self._since or (now, step)
+        whole = (now - began) / (step - first) if step > first else 0.0
+        left = (whole or self.seconds_per_step) * (self.steps - step)
         speed = self.tokens_per_step / self.seconds_per_step
         return f"  {speed:,.0f} tokens/s  {duration(left)} left"
 

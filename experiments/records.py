@@ -153,7 +153,7 @@ class RunRecord:
 
     @cached_property
     def _last_sign(self) -> datetime | None:
-        times = (_time(row.get("time")) for row in reversed(self.perf_rows))
+        times = (moment(row.get("time")) for row in reversed(self.perf_rows))
         return next(filter(None, times), None)
 
     @cached_property
@@ -263,7 +263,8 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _time(text: Any) -> datetime | None:
+def moment(text: Any) -> datetime | None:
+    """A time as it was written down, None if it is none."""
     try:
         return datetime.fromisoformat(text)
     except (TypeError, ValueError):
@@ -272,8 +273,8 @@ def _time(text: Any) -> datetime | None:
 
 def _lasted(session: Mapping[str, Any], last_sign: datetime | None) -> float:
     """Seconds of a session; one that was killed ends with its last sign of life."""
-    start = _time(session.get("start"))
-    end = _time(session.get("end")) or last_sign
+    start = moment(session.get("start"))
+    end = moment(session.get("end")) or last_sign
     if start is None or end is None or (start.tzinfo is None) != (end.tzinfo is None):
         return 0.0
     return max(0.0, (end - start).total_seconds())

@@ -42,7 +42,11 @@ class Stop:
         """What a signal does; runs in the watching thread."""
         if self.reason in NAMES.values():
             leave(128 + number)
-        self.reason = NAMES[signal.Signals(number)]
+        self.ask(NAMES[signal.Signals(number)])
+
+    def ask(self, reason: str) -> None:
+        """Has the run saved and stopped, or leaves where there is nothing to save."""
+        self.reason = reason
         if self.has_something_to_save:
             self.say(f"{self.reason}: saving the last step; once more leaves at once.")
             return

@@ -5,13 +5,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments import storage
 from experiments.errors import UserError
-from experiments.sweep.launch import request
-from experiments.sweep.plan import Plan
+from experiments.folder import LOCK, read_json
+from experiments.sweep.launch import outcomes, request
+from experiments.sweep.plan import Part, Plan
 from experiments.sweep.work import Done
 from experiments.sweep.worker import do
 
 FOLDER = "submitit"  # of scripts, pickles and what jobs print, in the sweep's folder
+JOBS = "jobs.json"  # run name to the number of the job that was submitted for it
 
 
 def options_of(texts: Sequence[str]) -> dict[str, Any]:
@@ -61,13 +64,47 @@ def submit(
     try:
         executor = submitit.AutoExecutor(folder=folder / FOLDER, cluster=cluster)
         executor.update_parameters(**options)
-        return [
-            executor.submit(do, request(part, plan.root, group, plan.way, again=again))
-            for part in plan.parts
-        ]
+        jobs = []
+        for part in plan.parts:
+            wanted = request(part, plan.root, group, plan.way, again=again)
+            jobs.append(executor.submit(do, wanted))
+            note(part, str(jobs[-1].job_id), folder)
+        return jobs
     except (RuntimeError, NameError, AssertionError, OSError) as error:
         text = " ".join(str(error).split())
         raise UserError(f"attn sweep: {cluster} cannot be used: {text}.") from None
+
+
+def note(part: Part, number: str, folder: Path) -> None:
+    """Keeps which job has which run, so that none is submitted twice."""
+    known = read_json(folder / JOBS) or {}
+    known |= {run.path.name: number for run in part.runs}
+    storage.write_atomic(folder / JOBS, storage.to_json(known, indent=1) + "\n")
+
+
+def taken(plan: Plan, folder: Path, cluster: str) -> dict[str, str]:
+    """The runs that somebody has already, and who: a process, or a job that waits.
+
+    Args:
+      plan: what is left to do.
+      folder: of the sweep.
+      cluster: slurm is asked about its jobs; those of this machine hold their locks.
+
+    Raises:
+      UserError: submitit is missing, or the list of jobs is damaged.
+    """
+    names = [run.path.name for run in plan.todo]
+    locked = {r.path.name for r in plan.todo if storage.is_locked(r.path / LOCK)}
+    found = {name: "another process" for name in names if name in locked}
+    known = (read_json(folder / JOBS) or {}) if cluster == "slurm" else {}
+    mine = {name: str(known[name]) for name in names if name in known}
+    waiting = {number for number in {*mine.values()} if _waits(number, folder)}
+    return {n: f"job {x}" for n, x in mine.items() if x in waiting} | found
+
+
+def _waits(number: str, folder: Path) -> bool:
+    """Whether slurm still has a job; one that it does not know yet it may have."""
+    return not _submitit().SlurmJob(folder / FOLDER, number).done()
 
 
 def collect(plan: Plan, jobs: Sequence[Any]) -> Done:
@@ -75,13 +112,9 @@ def collect(plan: Plan, jobs: Sequence[Any]) -> Done:
     done = Done()
     for part, job in zip(plan.parts, jobs, strict=True):
         error = job.exception()
-        if error is None:
-            outcomes = job.result()["outcomes"]
-            done.outcomes |= {name: tuple(each) for name, each in outcomes.items()}
-            continue
-        reason = " ".join(str(error).split())[-200:]
-        for run in part.runs:
-            done.outcomes[run.path.name] = ("failed", reason)
+        reason = "" if error is None else " ".join(str(error).split())[-200:]
+        answer = {"failed": reason} if reason else job.result()
+        done.outcomes |= outcomes(part, answer)
     return done
 
 

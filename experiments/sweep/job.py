@@ -12,15 +12,17 @@ import numpy as np
 from rich.console import Console
 
 from experiments import process, storage, tasks
+from experiments.answer import check_prompt
 from experiments.config import Config
 from experiments.config.load import restored
 from experiments.data import task_of
+from experiments.errors import in_words
 from experiments.grid import evaluate_grid
 from experiments.run import Run, directory
 from experiments.setup import Setup
 from experiments.signals import Stop
 from experiments.sweep.begun import begun
-from experiments.sweep.lockstep import Bank, Part, failed, in_words, train_lanes
+from experiments.sweep.lockstep import Bank, Part, failed, train_lanes
 from experiments.sweep.program import Program
 from experiments.sweep.traced import program_hash
 from experiments.train import Trainer
@@ -217,8 +219,10 @@ def _begun(
     program = {"keys": list(job.keys), "lanes": lanes}
     run.describe(group=job.group, variant=variant, **program)
     try:
-        data = task_of(run, keep=True).describe()
-        run.start_session(process=process.made(), data=data)
+        task = task_of(run, keep=True)
+        if config.sample.every is not None:  # now, not when the first sample is due
+            check_prompt(config, task.vocabulary, None)
+        run.start_session(process=process.made(), data=task.describe())
     except Exception as error:
         report.note(run, failed(run, error))
         run.close()

@@ -12,12 +12,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments import folder
+from experiments.errors import UserError
 from experiments.manifest import cores
 from experiments.session import settings
 from experiments.signals import STOPPED
 from experiments.sweep.pace import Way
 from experiments.sweep.plan import Part
 
+ENDED = ("done", "diverged", "failed", "stopped")
+NOT_BEGUN = ("not begun", "")
 Request = dict[str, Any]
 Answer = dict[str, Any] | None
 
@@ -51,6 +55,7 @@ class Worker:
         self.share, self.errors = share, errors
         self.process: subprocess.Popen[str] | None = None
         self.settings: Any = None
+        self.told: int | None = None  # the signal that it was sent
 
     def ask(self, wanted: Request) -> Answer:
         """Has a request done; None if the process ended without an answer."""
@@ -58,6 +63,10 @@ class Worker:
             self.close()
             self._start()
             self.settings = wanted["settings"]  # JAX takes them once
+        if self.told is not None:  # while it was being started, so that none reached it
+            self.close()
+            self.code = STOPPED
+            return None
         assert self.process is not None
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -68,9 +77,16 @@ class Worker:
         except BrokenPipeError:
             line = ""
         if not line:
-            self.code = self.close()
+            code = self.close()
+            # A signal that comes before the process has a handler ends it, too.
+            self.code = (
+                STOPPED if self.told is not None and code == -self.told else code
+            )
             return None
-        return json.loads(line)
+        answer = json.loads(line)
+        if "failed" in answer:  # JAX may have started by half: the next gets a new one
+            self.close()
+        return answer
 
     code = 0  # of the process that ended without an answer
 
@@ -89,7 +105,8 @@ class Worker:
             )
 
     def signal(self, number: int) -> None:
-        """Sends the process a signal, if there is one."""
+        """Sends the process a signal, if there is one; nothing is begun after it."""
+        self.told = number
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(number)
 
@@ -161,9 +178,48 @@ class Crew:
             worker.close()
 
 
-def ended(code: int) -> tuple[str, str]:
+def ended(code: int, log: Path) -> tuple[str, str]:
     """Status and reason of runs whose worker ended without an answer."""
     if code == STOPPED:
         return "stopped", ""
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    return "failed", f"its process ended with {how}"
+    return "failed", f"its process ended with {how}; see {log}"
+
+
+def outcomes(part: Part, answer: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Run name to status and reason, by what a worker said."""
+    if "failed" in answer:
+        return left_behind(part, "failed", answer["failed"])
+    return {name: tuple(each) for name, each in answer["outcomes"].items()}
+
+
+def left_behind(part: Part, status: str, reason: str) -> dict[str, tuple[str, str]]:
+    """What became of the runs of a part whose worker gave no account of them.
+
+    Args:
+      part: its runs; how each stands is read from its directory.
+      status, reason: of those that the worker was at.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for run in part.runs:
+        now = standing(run.path)
+        if now[0] in ENDED and now[0] != run.status:
+            found[run.path.name] = now
+        else:
+            found[run.path.name] = (
+                (status, reason) if now[0] == "running" else NOT_BEGUN
+            )
+    if status == "failed" and (status, reason) not in found.values():
+        # It was at none of them: whatever it was, they all have this trouble.
+        rest = [name for name, each in found.items() if each == NOT_BEGUN]
+        found |= dict.fromkeys(rest, (status, reason))
+    return found
+
+
+def standing(path: Path) -> tuple[str, str]:
+    """Status and reason of a run as its directory has them."""
+    try:
+        manifest = folder.read_json(path / folder.MANIFEST) or {}
+    except UserError as error:
+        return "failed", str(error)
+    return str(manifest.get("status", "new")), str(manifest.get("reason") or "")

@@ -17,14 +17,12 @@ from rich.console import Console
 
 from experiments.config import Config
 from experiments.course import saves_at
-from experiments.errors import is_users
+from experiments.errors import in_words
 from experiments.run import Run
 from experiments.signals import Stop
 from experiments.step import METRICS, State
 from experiments.sweep.program import Program, stack
 from experiments.train import Trainer
-
-LONGEST = 400  # characters of a reason
 
 
 class Glance(Stop):
@@ -192,9 +190,3 @@ def failed(run: Run, error: Exception) -> str:
     with contextlib.suppress(OSError):  # the first error is the one to hear of
         run.set_status("failed", reason=reason)
     return reason
-
-
-def in_words(error: Exception) -> str:
-    """An error in one line; its type where it was not written for a user."""
-    text = " ".join(str(error).split())[:LONGEST]
-    return text if is_users(error) else f"{type(error).__name__}: {text}"

@@ -2,20 +2,20 @@
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from experiments import folder
 from experiments.config import Config, resolve
-from experiments.config.grid import cells
 from experiments.config.many import Point
 from experiments.errors import UserError
 from experiments.manifest import cores
 from experiments.progress import duration
 from experiments.run import directory
 from experiments.sweep.begun import begun
+from experiments.sweep.cost import cost_of
 from experiments.sweep.pace import START, Paces, Way
 from experiments.sweep.traced import program_hash, varying
 
@@ -49,16 +49,8 @@ class Planned:
 
     @cached_property
     def cost(self) -> float:
-        """Optimizer steps, with a validation batch of their length as a third of one.
-
-        A grid, at the end, is more such batches, dearer where they are longer.
-        """
-        derived, config = resolve(self.point.config), self.point.config
-        evaluations = math.ceil(derived.steps / derived.eval_every)
-        grid = cells(config, config.eval.grid) if config.eval.grid else []
-        lengths = [each.config.data.length for each in grid if each.config]
-        looks = evaluations + sum(lengths) / config.data.length
-        return derived.steps + looks * (config.eval.batches or 20) / 3
+        """Of the whole run, in optimizer steps of its own."""
+        return cost_of(self.point.config)
 
 
 @dataclass(frozen=True)
@@ -106,6 +98,14 @@ class Plan:
     def todo(self) -> list[Planned]:
         """The runs that are left."""
         return [run for part in self.parts for run in part.runs]
+
+    def without(self, names: Collection[str]) -> "Plan":
+        """The plan for the other runs, those of some names left out."""
+        kept = [
+            replace(part, runs=tuple(r for r in part.runs if r.path.name not in names))
+            for part in self.parts
+        ]
+        return replace(self, parts=tuple(part for part in kept if part.runs))
 
     @property
     def seconds(self) -> float | None:

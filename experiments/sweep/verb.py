@@ -17,7 +17,7 @@ from experiments.config.many import Many, Point
 from experiments.config.notation import check_notation
 from experiments.goals import best_first
 from experiments.records import RunRecord, read_runs
-from experiments.sweep.cluster import collect, submit
+from experiments.sweep.cluster import collect, submit, taken
 from experiments.sweep.index import Index, index_of, read_index
 from experiments.sweep.plan import Plan, make_plan, shares_device
 from experiments.sweep.search import batches
@@ -143,9 +143,18 @@ def train(
 
 
 def on_cluster(plan: Plan, index: Index, asked: Asked, console: Console) -> Done:
-    """Submits the plan; waits for it only on this machine."""
+    """Submits what nobody has yet; waits for it only on this machine."""
     assert asked.cluster is not None
     start = time.monotonic()
+    others = taken(plan, index.path, asked.cluster)
+    plan = plan.without(others)
+    if others:
+        who = ", ".join(dict.fromkeys(others.values()))
+        text = f"{len(others)} runs are left to who has them already: {who}."
+        console.print(Text(text), soft_wrap=True)
+    there = dict.fromkeys(others, ("submitted", ""))
+    if not plan.parts:
+        return Done(there)
     jobs = submit(
         plan,
         index.name,
@@ -158,8 +167,9 @@ def on_cluster(plan: Plan, index: Index, asked: Asked, console: Console) -> Done
     console.print(Text(f"Submitted {len(jobs)} jobs: {listed}"), soft_wrap=True)
     if asked.cluster != "local":
         console.print("The same command, later, shows what is done.", soft_wrap=True)
-        return Done({run.path.name: ("submitted", "") for run in plan.todo})
+        return Done(there | {r.path.name: ("submitted", "") for r in plan.todo})
     done = collect(plan, jobs)
+    done.outcomes |= there
     done.seconds = time.monotonic() - start
     return done
 
@@ -200,7 +210,7 @@ def tell(done: Done, planned: float | None, many: Many, console: Console) -> Non
     console.print(Text(done.words(planned), style="bold"), soft_wrap=True)
     for line in done.faults():
         console.print(Text(f"  {line}"), soft_wrap=True)
-    if done.stopped:
+    if done.code == signals.STOPPED:
         verb = type(many.plan).__name__.lower()
         text = f"Stopped, what was begun is saved. Go on with: attn {verb} {many.name}"
         console.print(Text(text), soft_wrap=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -14,7 +15,15 @@ from rich.text import Text
 from experiments.manifest import cores
 from experiments.progress import duration
 from experiments.signals import STOPPED, Stop
-from experiments.sweep.launch import Answer, Crew, ended, request
+from experiments.sweep.launch import (
+    NOT_BEGUN,
+    Answer,
+    Crew,
+    ended,
+    left_behind,
+    outcomes,
+    request,
+)
 from experiments.sweep.pace import RUN, Way
 from experiments.sweep.plan import Plan, shares_device
 from experiments.sweep.watch import Watch
@@ -40,11 +49,15 @@ class Done:
 
     @property
     def code(self) -> int:
-        """The exit code: 75 stopped, 1 a run failed, 3 a run diverged, else 0."""
+        """The exit code: 1 a run failed, 75 some are to go on, 3 one diverged, else 0.
+
+        What a signal has stopped is to go on, whatever else there was. Without one, a
+        run that was not begun is a defect.
+        """
         statuses = {status for status, _ in self.outcomes.values()}
-        if self.stopped:
-            return STOPPED
-        return 1 if "failed" in statuses else 3 if "diverged" in statuses else 0
+        codes = {"failed": 1, "stopped": STOPPED, "not begun": 1, "diverged": 3}
+        found = [code for status, code in codes.items() if status in statuses]
+        return STOPPED if self.stopped else next(iter(found), 0)
 
     def words(self, planned: float | None) -> str:
         """`12 runs: 11 done, 1 diverged, in 3m05s (planned 3m10s).`"""
@@ -99,7 +112,7 @@ def measure(plan: Plan, compared: Sequence[Way], folder: Path) -> dict[Way, floa
         for thread in threads:
             thread.join()
         crew.close()
-        good = [each for each in answers if each is not None]
+        good = [each for each in answers if each is not None and "failed" not in each]
         if len(good) == way.workers:
             step = sum(each["step"] for each in good) / len(good)
             overhead = max(each["overhead"] for each in good)
@@ -132,7 +145,11 @@ def carry_out(
     crew = Crew(plan.way, folder / LOG)
 
     def answered(number: int, answer: Answer, code: int) -> None:
-        _take_in(plan, number, answer, code, done)
+        if answer is None:
+            said = ended(code, folder / LOG)
+            done.outcomes |= left_behind(plan.parts[number], *said)
+        else:
+            _take_in(plan, number, answer, done)
 
     threads = crew.start(requests, answered)
     stop.has_something_to_save = True  # a signal is answered by the loop below
@@ -140,18 +157,16 @@ def carry_out(
     crew.close()
     done.seconds, done.stopped = time.monotonic() - start, stop.requested
     for run in plan.todo:
-        done.outcomes.setdefault(run.path.name, ("not begun", ""))
+        done.outcomes.setdefault(run.path.name, NOT_BEGUN)
     return done
 
 
-def _take_in(plan: Plan, number: int, answer: Answer, code: int, done: Done) -> None:
+def _take_in(plan: Plan, number: int, answer: dict[str, Any], done: Done) -> None:
+    """Takes down what became of a part, and its pace."""
     part = plan.parts[number]
-    if answer is None:
-        status, reason = ended(code)
-        for run in part.runs:
-            done.outcomes[run.path.name] = (status, reason)
+    done.outcomes |= outcomes(part, answer)
+    if "failed" in answer:
         return
-    done.outcomes |= {name: tuple(each) for name, each in answer["outcomes"].items()}
     whole = sum(run.steps for run in part.runs)
     if answer["steps"] == whole:  # what was resumed or stopped tells no pace
         overhead = answer["overhead"]

@@ -3,16 +3,25 @@
     python -m experiments.sweep.worker '{"cores": [0], "said": ["sweep", "s.yaml"]}'
 
 Nothing of one job can harm another: a worker that is killed is started anew, and its
-runs are reported as failed.
+runs are reported as failed. Where the input ends in the middle of a job, whoever asked
+has gone: the worker saves, and ends.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
+import queue
 import sys
+import threading
+import traceback
 from typing import IO, Any
 
 from experiments import process, signals
+from experiments.errors import in_words, is_users
+
+GONE = "the sweep has gone"
+Orders = queue.SimpleQueue[bytes | None]  # a line of JSON each; None is the end
 
 
 def main(cores: list[int] | None, answers: IO[str]) -> int:
@@ -27,12 +36,30 @@ def main(cores: list[int] | None, answers: IO[str]) -> int:
         os.sched_setaffinity(0, cores)
     stop = signals.install()
     stop.say = lambda _: None  # whoever started this one speaks for all
-    for line in sys.stdin:
-        answers.write(json.dumps(do(json.loads(line), stop)) + "\n")
-        answers.flush()
+    orders, busy = Orders(), threading.Event()
+    threading.Thread(target=_listen, args=(orders, busy, stop), daemon=True).start()
+    while (line := orders.get()) is not None:
+        answer = json.dumps(do(json.loads(line), stop))
+        busy.clear()
+        with contextlib.suppress(BrokenPipeError):  # nobody reads it any more
+            answers.write(answer + "\n")
+            answers.flush()
         if stop.requested:
             return signals.STOPPED
     return 0
+
+
+def _listen(orders: Orders, busy: threading.Event, stop: signals.Stop) -> None:
+    """Passes lines on; not by `sys.stdin`, whose lock a waiting thread would hold."""
+    rest = b""
+    while part := os.read(0, 1 << 16):
+        *lines, rest = (rest + part).split(b"\n")
+        for line in lines:
+            busy.set()
+            orders.put(line)
+    if busy.is_set():
+        stop.ask(GONE)
+    orders.put(None)
 
 
 def do(request: dict[str, Any], stop: signals.Stop | None = None) -> dict[str, Any]:
@@ -41,8 +68,20 @@ def do(request: dict[str, Any], stop: signals.Stop | None = None) -> dict[str, A
     Args:
       request: `settings` of the process, and the fields of a `Job`.
       stop: None installs one.
+
+    Returns:
+      What `job.work` or `job.probe` says; `failed` with the reason where it failed as a
+      whole. What is a defect of ours stands on standard error, too.
     """
-    stop = stop or signals.install()
+    try:
+        return _do(request, stop or signals.install())
+    except Exception as error:
+        if not is_users(error):
+            traceback.print_exc()
+        return {"failed": in_words(error)}
+
+
+def _do(request: dict[str, Any], stop: signals.Stop) -> dict[str, Any]:
     settings = process.Settings(**request.pop("settings"))
     if "jax" not in sys.modules:
         process.prepare(settings)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from experiments.config.schema import Data
     from experiments.tasks.task import Batch, Task
 
+VALIDATION_EXAMPLES = 2048  # of a task that draws them: an evaluation of everything
 SINGLE = string.ascii_lowercase + string.ascii_uppercase + string.digits
 
 

@@ -19,12 +19,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from experiments.config.schema import Data
-from experiments.tasks.declaration import Declaration
+from experiments.tasks.declaration import VALIDATION_EXAMPLES, Declaration
 from experiments.tasks.task import Batch, Split, Task, batch_key
 from experiments.tasks.vocabularies.symbols import Symbols
 
 VALIDATION_SHARE = 8  # one example of so many is kept for validation
-VALIDATION_EXAMPLES = 2048  # what an evaluation of everything reads
 CHUNK = 16  # of them are drawn together: a divisor of most batch sizes
 # Odd numbers with well-mixed bits, from published hash functions (xxHash, lowbias32).
 TOKEN, PLACE, MIX, FINISH = 0x9E3779B1, 0x85EBCA77, 0x7FEB352D, 0x846CA68B

@@ -42,6 +42,18 @@ def test_plain_lines_come_now_and_then(monkeypatch):
     ]
 
 
+def test_what_is_left_has_the_evaluations_in_it(monkeypatch):
+    clock = iter([100.0, 110.0, 130.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    shown, output = screen()
+    shown.advance(10, 1.5, seconds=9.0, taken=10)
+    shown.log(10, 1.5)
+    shown.log(20, 1.5)  # 30 s later, of which an evaluation took most
+    first, second = output.getvalue().splitlines()
+    assert first.endswith("11 tokens/s  36s left")
+    assert second.endswith("11 tokens/s  1m30s left")
+
+
 def test_a_terminal_has_a_bar_and_no_plain_lines():
     shown, output = screen(force_terminal=True)
     with shown:
