@@ -55,6 +55,8 @@ class Tracer:
             return
         self._recording.close()
         self._recording, self._is_over = None, True
+        if not self.taken:  # the first call failed: its error is the one to hear of
+            return
         found = top_operations(self.folder, self.program(), calls=self.taken)
         self.say(
             f"A step's operations, by the time of all threads, mean of {self.taken}"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from experiments.commands.options import RUNS, AsJson, Runs
+from experiments.commands.options import RUNS, AsJson, Runs, finite
 
 Words = Annotated[
     list[str],
@@ -77,7 +77,11 @@ def noise(
     metric: Annotated[str, typer.Option(help="Whose noise.")] = "val/loss",
     difference: Annotated[
         list[float] | None,
-        typer.Option(help="A difference to be seen.", show_default="shares of it"),
+        typer.Option(
+            callback=finite,
+            help="A difference to be seen.",
+            show_default="shares of it",
+        ),
     ] = None,
     runs: Runs = RUNS,
     as_json: AsJson = False,

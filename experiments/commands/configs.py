@@ -82,7 +82,7 @@ def summary(config: "Config", runs: object) -> str:
         "save": f"every {derived.checkpoint_every:,} steps",
         "model": f"{model.layers} layers, width {model.width}, {model.heads} heads of"
         f" {derived.head_width}, {derived.key_heads} key heads, MLP {derived.hidden}",
-        "attention": f"{model.mask}, {model.position}, {model.normalizer}",
+        "attention": f"{model.masks}, {model.position}, {model.normalizer}",
         "data": _data(data, derived.source),
     }
     return "\n".join(f"  {name:<10}{line}" for name, line in lines.items())

@@ -8,7 +8,8 @@ import typer
 from experiments.asked import Asked, check_asked
 from experiments.commands import grid as grids
 from experiments.commands.find import find_run
-from experiments.commands.options import RUNS, AsJson, RunName, Runs
+from experiments.commands.options import RUNS, AsJson, RunName, Runs, finite
+from experiments.config.fields import LARGEST
 from experiments.run import Run
 
 Which = Annotated[
@@ -22,7 +23,9 @@ def evaluate(
     checkpoint: Which = "best",
     batches: Annotated[
         int | None,
-        typer.Option(min=1, help="Validation batches to read (default: all)."),
+        typer.Option(
+            min=1, max=LARGEST, help="Validation batches to read (default: all)."
+        ),
     ] = None,
     grid: Annotated[
         list[str] | None,
@@ -64,29 +67,47 @@ def sample(
         ),
     ] = None,
     length: Annotated[
-        int | None, typer.Option(min=1, help="Tokens.", show_default="config")
+        int | None,
+        typer.Option(min=1, max=LARGEST, help="Tokens.", show_default="config"),
     ] = None,
     temperature: Annotated[
         float | None,
-        typer.Option(min=0, help="0 takes the likeliest.", show_default="config"),
+        typer.Option(
+            min=0,
+            callback=finite,
+            help="0 takes the likeliest.",
+            show_default="config",
+        ),
     ] = None,
     top_k: Annotated[
         int | None,
-        typer.Option(min=1, help="Draw among the k likeliest.", show_default="config"),
+        typer.Option(
+            min=1,
+            max=LARGEST,
+            help="Draw among the k likeliest.",
+            show_default="config",
+        ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Another seed, another text.")
+        int | None,
+        typer.Option(min=0, max=LARGEST, help="Another seed, another text."),
     ] = None,
     beam: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Beams of a translation; 1 is greedy.", show_default="config"
+            min=1,
+            max=LARGEST,
+            help="Beams of a translation; 1 is greedy.",
+            show_default="config",
         ),
     ] = None,
     length_penalty: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Favours longer answers of a beam.", show_default="config"
+            min=0,
+            callback=finite,
+            help="Favours longer answers of a beam.",
+            show_default="config",
         ),
     ] = None,
     checkpoint: Which = "best",

@@ -1,7 +1,8 @@
 """Options that several verbs share."""
 
+import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,3 +31,15 @@ Runs = Annotated[Path, typer.Option("--runs", help="The folder of all runs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the end only.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 RUNS = Path("runs")
+
+
+def finite(given: Any) -> Any:
+    """Refuses a number that is none, or a list with one.
+
+    Raises:
+      typer.BadParameter: it is not finite.
+    """
+    for number in given if isinstance(given, list) else [given]:
+        if number is not None and not math.isfinite(number):
+            raise typer.BadParameter(f"expected a finite number, got {number}.")
+    return given

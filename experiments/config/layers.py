@@ -8,9 +8,11 @@ from typing import Any
 from experiments.config.errors import ConfigError, Fault, printable, show
 from experiments.config.files import Unreadable, display, read_text
 from experiments.config.origin import Origin, Origins, split
+from experiments.config.paths import texts
 from experiments.config.source import Tree, read_tree
 
 MOST_FILES = 64
+NULLS = ("null", "Null", "NULL", "~")
 
 
 class Layers:
@@ -75,15 +77,21 @@ class Layers:
         return []
 
     def add_override(self, text: str) -> None:
-        """Adds one `key=value` of the command line."""
+        """Adds one `key=value` of the command line.
+
+        A value is read as YAML, but where any text may stand it is that text as it is,
+        blanks and ` #` included, unless it is in quotes or says null.
+        """
         at = Origin(f"override {show(text)}", 0, 0)
         key, equals, value = text.partition("=")
         path = split(key.strip().lstrip("-"))
+        is_text = path in texts()
+        value = value if is_text else value.strip()
         if problem := _not_an_override(path, equals, value):
             self.note([Fault(problem, at.place)])
             return
-        value = value.strip()
-        if value.startswith("*"):  # a glob; as YAML it would be an alias
+        # A text as it is; and a glob, which as YAML would be an alias.
+        if (is_text and not _is_quoted_or_null(value)) or value.startswith("*"):
             value = json.dumps(value)
         try:
             tree = read_tree(value, lambda _: at)
@@ -139,10 +147,21 @@ def _not_an_override(path: tuple, equals: str, value: str) -> str:
         return f"the key is missing or has an empty part; write it like {example}."
     if path == ("extends",):
         return "`extends` belongs in a file; name that file as the config."
-    if not value.strip():
+    if not value:
         key = printable(".".join(path))
         return f"nothing after the `=`; write `{key}=null` for none."
     return ""
+
+
+def _is_quoted_or_null(value: str) -> bool:
+    """Whether YAML reads all of a value as one text in quotes, or as no text."""
+    start = value.strip()[:1]
+    if start not in ("'", '"'):
+        return value.strip() in NULLS
+    try:
+        return isinstance(read_tree(value, lambda _: Origin("")).data, str)
+    except ConfigError:
+        return False
 
 
 def _lay_over(below: dict[str, Any], above: dict[str, Any]) -> None:

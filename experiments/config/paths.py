@@ -14,7 +14,9 @@ from experiments.config.origin import Path, dotted, split
 from experiments.config.schema import Config
 from experiments.config.section import Section
 from experiments.config.source import plain_scalar
+from experiments.config.sweeps import Study, Sweep
 
+TEXTS = ("text", "a path")  # what belongs where any text may stand
 YES_NO = {"yes": "true", "on": "true", "y": "true"}
 YES_NO |= {"no": "false", "off": "false", "n": "false"}
 
@@ -44,6 +46,20 @@ def section_at(path: Path) -> dict[str, FieldInfo] | None:
         return Config.model_fields
     field = fields().get(path)
     return field.annotation.model_fields if field and is_section(field) else None
+
+
+@cache
+def texts() -> frozenset[tuple[str, ...]]:
+    """The paths at which any text may stand, those of a sweep and a study too."""
+    found = {
+        **fields(),
+        **dict(walk(Sweep, ("sweep",))),
+        **dict(walk(Study, ("study",))),
+    }
+    words = {path: str(words_of(field)) for path, field in found.items()}
+    return frozenset(
+        p for p, w in words.items() if w.removesuffix(", or null") in TEXTS
+    )
 
 
 def expected(path: Path) -> str | None:

@@ -218,6 +218,33 @@ def schedule(config: Config) -> Iterator[Finding]:
     if config.optim.schedule.decay is not None and kind != "wsd":
         message = f"is only for schedule wsd, but the schedule is {kind}; remove it."
         yield used[0], message, used[1:2]
+    if kind == "constant" and _changed(config, "optim.schedule.floor"):
+        message = "means nothing for schedule constant, which never falls; remove it."
+        yield "optim.schedule.floor", message, used[1:2]
+
+
+def optimizer(config: Config) -> Iterator[Finding]:
+    """Gradient descent has a momentum, and no second moment."""
+    if config.optim.kind != "sgd":
+        return
+    if _changed(config, "optim.eps"):
+        message = "means nothing for sgd; remove it."
+        yield "optim.eps", message, ("optim.kind",)
+    unused = fields()["optim", "betas"].default[1]
+    if config.optim.betas[1] != unused:
+        message = (
+            f"the second means nothing for sgd, whose momentum is the first; write"
+            f" [{config.optim.betas[0]:g}, {unused:g}]."
+        )
+        yield "optim.betas", message, ("optim.kind",)
+
+
+def _changed(config: Config, key: str) -> bool:
+    """Whether a value is none that nobody needs to write."""
+    found: Any = config
+    for part in split(key):
+        found = getattr(found, str(part))
+    return found != fields()[split(key)].default
 
 
 def devices(config: Config) -> Iterator[Finding]:
@@ -249,6 +276,7 @@ RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     source,
     batch,
     schedule,
+    optimizer,
     devices,
     grid,
 )

@@ -91,6 +91,14 @@ class Model(Section):
     scan: Flag = says(False, "blocks as one loop: compiles fast, runs slower on a CPU")
     backend: Name = says("auto", "how attention is computed; see `attn explain`")
 
+    @property
+    def masks(self) -> str:
+        """Which keys a query may attend to, by the masks that its kind has."""
+        if self.kind == "seq2seq":
+            own = f"encoder {self.encoder_mask}, decoder {self.mask}"
+            return f"{own}, cross {self.cross}"
+        return self.encoder_mask if self.kind == "classifier" else self.mask
+
 
 class Precision(Section):
     """Number formats; sums, moments and averages are in float32 always."""
@@ -145,7 +153,7 @@ class Optim(Section):
     lr: Positive = says(1e-3, "highest learning rate")
     betas: Betas = says((0.9, 0.95), "decay of the two moments")
     eps: Positive = says(1e-8, "added to the denominator")
-    weight_decay: NotNegative = says(0.1, "decay, of matrices only")
+    weight_decay: NotNegative = says(0.1, "decay, of matrices and tables")
     clip: Positive | None = says(1.0, "largest global gradient norm (null: none)")
     accumulate: Count = says(1, "parts a batch is computed in, to save memory")
     ema: Rate | None = says(None, "decay of averaged parameters (null: none)")

@@ -84,6 +84,9 @@ class Sweep(Section):
             yield at, f"low must be below high, got {values.low:g}, {values.high:g}."
         elif values.scale == "log" and values.low <= 0:
             yield at, f"a log scale needs low above 0, got {values.low:g}."
+        if values.whole and not (values.low.is_integer() and values.high.is_integer()):
+            ends = f"{values.low:g}, {values.high:g}"
+            yield at, f"a range of whole numbers has whole ends, got {ends}."
 
 
 class Study(Section):

@@ -95,7 +95,7 @@ def inspect_batch(
         seen = Lens(layers=names, **lens)
     model = setup.config.model
     said = [] if seen is None else [*np.unique(seen.tokens), *np.unique(seen.wanted)]
-    parts = (model.similarity, model.logits, model.mask, model.normalizer)
+    parts = (model.similarity, model.logits, model.masks, model.normalizer)
     return Inspection(
         run=trained.run.path.name,
         step=trained.step,

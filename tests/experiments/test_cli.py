@@ -111,6 +111,22 @@ WRONG = [  # words, the line on stderr
         ["sample", "--length", "x"],
         "attn sample: Invalid value for '--length': ",
     ),
+    (
+        ["sample", "--seed", "5000000000"],
+        "attn sample: Invalid value for '--seed': ",
+    ),
+    (
+        ["sample", "--temperature", "nan"],
+        "attn sample: Invalid value for '--temperature': expected a finite number, got",
+    ),
+    (
+        ["sample", "--temperature", "inf"],
+        "attn sample: Invalid value for '--temperature': expected a finite number, got",
+    ),
+    (
+        ["sample", "--length-penalty", "nan"],
+        "attn sample: Invalid value for '--length-penalty': expected a finite number,",
+    ),
     (["list", "maks"], "attn list: nothing called `maks`. Did you mean `masks`?"),
     (
         ["list", "zebra"],

@@ -10,6 +10,7 @@ from experiments.config import load
 from experiments.run import Run
 from experiments.setup import assemble
 from experiments.signals import Stop
+from experiments.tracing import Tracer
 from experiments.train import Trainer
 from tests.experiments.relaxed import relaxed  # noqa: F401
 from tests.experiments.stub import Task
@@ -34,6 +35,14 @@ def test_a_profile_names_the_operations_and_changes_nothing(tmp_path):
     assert list((run.path / "profile").glob("**/*.xplane.pb"))
     plain, profiled = tmp_path.glob(f"*/{run.path.name}/metrics.jsonl")
     assert plain.read_bytes() == profiled.read_bytes()
+
+
+def test_a_first_call_that_fails_is_what_is_heard_of(tmp_path):
+    said = []
+    tracer = Tracer(tmp_path, 5, said.append, str)
+    tracer.before()
+    tracer.close()  # no step was taken: there is nothing to divide by
+    assert said == []
 
 
 @pytest.mark.parametrize(

@@ -49,3 +49,19 @@ def test_schema_goes_to_the_screen_or_to_a_file(tmp_path, capsys):
     assert main(["config", "schema", "--out", "attn.schema.json"]) == 0
     assert "yaml-language-server: $schema=attn.schema.json" in capsys.readouterr().out
     assert json.loads((tmp_path / "attn.schema.json").read_text()) == printed
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "said"),
+    [
+        ("decoder", "induction", "causal"),
+        ("classifier", "brackets", "everything"),
+        ("seq2seq", "dates", "encoder everything, decoder causal, cross everything"),
+    ],
+)
+def test_check_names_the_masks_of_a_kind(tmp_path, capsys, kind, data, said):
+    text = f"model: {{kind: {kind}}}\ndata: {{kind: {data}}}\n"
+    (tmp_path / "c.yaml").write_text(text)
+    assert main(["config", "check", "c.yaml"]) == 0
+    (line,) = (x for x in capsys.readouterr().out.splitlines() if "attention" in x)
+    assert line.split(maxsplit=1)[1].startswith(f"{said}, rotary")

@@ -18,6 +18,7 @@ from experiments.config import (
     resolve,
 )
 from experiments.config.durations import Duration, parse_duration
+from experiments.config.many import load_many
 from experiments.config.paths import fields, is_section
 from experiments.config.show import inert
 
@@ -344,6 +345,38 @@ class TestOverrides:
 
     def test_an_equals_sign_may_stand_in_the_value(self):
         assert load(None, ["notes=a=b"]).notes == "a=b"
+
+    @pytest.mark.parametrize(
+        ("written", "text"),
+        [
+            ("see issue #12", "see issue #12"),
+            ("# TODO", "# TODO"),
+            ("def ", "def "),
+            (" ", " "),
+            ("*.py", "*.py"),
+            ("@@: [", "@@: ["),
+            ("12", "12"),
+            ("true", "true"),
+            ("it's", "it's"),
+            ('"a" and "b"', '"a" and "b"'),
+            ('"def "', "def "),
+            (r'"a\n#b"', "a\n#b"),
+            ("'a # b' # a comment", "a # b"),
+            ("null", "\n"),  # the task's own
+        ],
+    )
+    def test_a_text_is_taken_as_it_is_unless_it_is_quoted(self, written, text):
+        assert load(None, [f"sample.prompt={written}"]).sample.prompt == text
+
+    def test_a_path_and_a_title_are_texts_too(self, tmp_path):
+        path = "runs #1/x.txt "
+        assert load(None, [f"data.path={path}"]).data.path == path
+        (tmp_path / "s.yaml").write_text("study: {variants: {a: {}, b: {seed: 1}}}")
+        many = load_many(tmp_path / "s.yaml", ["study.title=A # B"], "study")
+        assert many.plan.title == "A # B"
+
+    def test_what_is_no_text_is_yaml_with_its_comment(self):
+        assert load(None, ["seed=3 # the third"]).seed == 3
 
 
 class TestNumbers:

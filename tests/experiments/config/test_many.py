@@ -127,3 +127,15 @@ def test_a_file_of_many_runs_is_no_config(written, tmp_path):
     (tmp_path / "many.yaml").write_text(SWEEP)
     with pytest.raises(ConfigError, match="use `attn sweep`"):
         load("many.yaml")
+
+
+def test_a_range_of_whole_numbers_has_whole_ends(written):
+    text = """\
+sweep:
+  mode: random
+  trials: 3
+  axes:
+    model.layers: {low: 1.6, high: 3.4, whole: true}
+"""
+    message = "a range of whole numbers has whole ends, got 1.6, 3.4."
+    assert faults(written, text) == [f"many.yaml:5: sweep.axes.model.layers: {message}"]

@@ -107,6 +107,7 @@ def test_a_classifier_reads_a_prompt_and_says_the_class(trained):
     seen = inspect_trained(trained["classifier"], prompt="aabba")
     assert seen.texts["tokens"] == tuple("aabba")
     assert seen.about.startswith("prompt; the model says ")
+    assert "causal" not in seen.spec  # that mask is a decoder's
 
 
 def test_repeats_are_distinct_tokens_twice(trained):
