@@ -25,6 +25,19 @@ class Folded(NamedTuple):
     log_sum_exp: jax.Array  # of the logits
 
 
+class Sum(NamedTuple):
+    """What a fold adds up over its tiles.
+
+    Attributes:
+      of: (unfinished weights, site) -> [T].
+      scaled: (all sums, factor [T]) -> [T], the sum if each weight were multiplied;
+        None where that multiplies the sum.
+    """
+
+    of: Callable[[jax.Array, Site], jax.Array]
+    scaled: Callable[[Mapping[str, jax.Array], jax.Array], jax.Array] | None = None
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Probe:
     """One probe.
@@ -33,7 +46,7 @@ class Probe:
       name: What a caller writes.
       whole: (logits, weights, site) -> array, of all keys: hidden logits are minus
         infinity, weights are finished.
-      sums: What a fold adds up over its tiles: (unfinished weights, site) -> [T].
+      sums: What a fold adds up for it, by names that probes share.
       finish: Folded -> [T]; None where that cannot be folded.
       mask: Which keys it asks about, None for all.
       positional: Whether it compares positions.
@@ -41,9 +54,7 @@ class Probe:
 
     name: str
     whole: Callable[[jax.Array, jax.Array, Site], jax.Array]
-    sums: Mapping[str, Callable[[jax.Array, Site], jax.Array]] = dataclasses.field(
-        default_factory=dict
-    )
+    sums: Mapping[str, Sum] = dataclasses.field(default_factory=dict)
     finish: Callable[[Folded], jax.Array] | None = None
     mask: Mask | None = None
     positional: bool = False
@@ -126,7 +137,7 @@ def _mass(name: str, text: str) -> Probe:
     return Probe(
         name=name,
         whole=lambda logits, weights, site: on_allowed(weights, site),
-        sums={name: on_allowed},
+        sums={name: Sum(on_allowed)},
         finish=None if is_cut else lambda folded: folded.sums[name] * folded.gain,
         mask=mask,
     )
@@ -143,9 +154,13 @@ def _entropy(logits: jax.Array, weights: jax.Array, site: Site) -> jax.Array:
 
 
 def _folded_entropy(folded: Folded) -> jax.Array:
-    """The same of weights u that the gain g finishes: w = g u."""
-    gain, sums = folded.gain, folded.sums
-    return -(gain * sums["weight_log"] + times_log(gain) * sums["weight"])
+    """The same of weights that the gain finishes."""
+    return -_scaled_log(folded.sums, folded.gain)
+
+
+def _scaled_log(sums: Mapping[str, jax.Array], factor: jax.Array) -> jax.Array:
+    """Sum of (a u) log(a u), of the sums of u and u log u."""
+    return factor * sums["weight_log"] + times_log(factor) * sums["weight"]
 
 
 def _distance(weights: jax.Array, site: Site) -> jax.Array:
@@ -165,8 +180,11 @@ PROBES = {
             name="entropy",
             whole=_entropy,
             sums={
-                "weight": lambda weights, site: jnp.sum(weights, -1),
-                "weight_log": lambda weights, site: jnp.sum(times_log(weights), -1),
+                "weight": Sum(lambda weights, site: jnp.sum(weights, -1)),
+                "weight_log": Sum(
+                    lambda weights, site: jnp.sum(times_log(weights), -1),
+                    _scaled_log,
+                ),
             },
             finish=_folded_entropy,
         ),
@@ -178,7 +196,7 @@ PROBES = {
         Probe(
             name="mean_distance",
             whole=lambda logits, weights, site: _distance(weights, site),
-            sums={"distance": _distance},
+            sums={"distance": Sum(_distance)},
             finish=lambda folded: folded.sums["distance"] * folded.gain,
             positional=True,
         ),

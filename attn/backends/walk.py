@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attn.backends import cuts
-from attn.backends.blockwise.forward import after, blank
+from attn.backends.dependence import after, blank
 
 
 class Level(NamedTuple):

@@ -19,7 +19,6 @@ import jax.numpy as jnp
 
 from attn.backends.blockwise.forward import (
     abreast,
-    blank,
     delayed,
     renewed,
     strip_sizes,
@@ -34,6 +33,7 @@ from attn.backends.blockwise.tile import (
     products,
     unhidden,
 )
+from attn.backends.dependence import blank
 
 JOINED = 5  # parts; 4 at once and their sum
 

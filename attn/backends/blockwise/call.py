@@ -6,10 +6,10 @@ import jax.numpy as jnp
 from attn import numerics
 from attn.backends import planner
 from attn.backends.blockwise import plan, scan
-from attn.backends.blockwise.forward import blank
 from attn.backends.blockwise.operands import gather, is_masked
 from attn.backends.blockwise.rule import Inputs, fold
 from attn.backends.blockwise.similar import PREPARE
+from attn.backends.dependence import blank
 from attn.backends.planner import Tiling
 from attn.backends.probes import probe
 from attn.shapes import Shapes

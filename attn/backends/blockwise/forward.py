@@ -1,7 +1,6 @@
 """The fold over key tiles: output and log-sum-exp of one head."""
 
 from functools import reduce
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +8,7 @@ import jax.numpy as jnp
 from attn.backends.blockwise.operands import Layout, Operands
 from attn.backends.blockwise.plan import Strips, Table, listed
 from attn.backends.blockwise.tile import Closed, State, Tile, close, lift, merge, zero
+from attn.backends.dependence import after, blank
 
 MANY_HEADS = 512 * 512  # pairs of a head; smaller ones run many to a step
 
@@ -38,20 +38,6 @@ def _strips(layout: Layout, plan: Strips, operands: Operands):
             mine = delayed(operands, closed[-abreast(layout)].output)
         closed.append(close(_strip(layout, mine, (index * plan.rows, size), runs)))
     return Closed(*map(jnp.concatenate, zip(*closed, strict=True)))
-
-
-def after(x: jax.Array, earlier: jax.Array) -> jax.Array:
-    """`x`, which XLA cannot have before `earlier`.
-
-    Left to itself XLA:CPU starts all strips at once and keeps the tiles of all: at
-    T = 2048 the backward pass then takes 32 MiB and 140 ms instead of 25 and 115. An
-    `optimization_barrier` is gone by the time it decides.
-    """
-    bits = jax.lax.bitcast_convert_type(
-        earlier.reshape(-1)[0].astype(jnp.float32), jnp.int32
-    )
-    never = (bits | 1) == 0
-    return jnp.where(never, jnp.zeros((), x.dtype), x)
 
 
 def delayed(operands: Operands, earlier: jax.Array) -> Operands:
@@ -112,13 +98,3 @@ def _table(layout: Layout, plan: Table, operands: Operands):
 
     rows = jax.lax.map(row, jnp.arange(len(plan.order), dtype=jnp.int32))
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[: layout.t], rows)
-
-
-def blank(operands: Any, tree):
-    """Zeros that vary over the same mesh axes as the operands, inside shard_map."""
-    arrays = [
-        x for x in jax.tree.leaves(operands) if jnp.issubdtype(x.dtype, jnp.floating)
-    ]
-    nothing = [jnp.sum(x.ravel()[:0]) for x in arrays]
-    add = lambda x: reduce(lambda y, z: y + z.astype(y.dtype), nothing, x)  # noqa: E731
-    return jax.tree.map(add, tree)

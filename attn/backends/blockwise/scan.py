@@ -4,7 +4,6 @@ No derivative rule: JAX differentiates the scan itself, at every order, in O(T) 
 for about a third more products than the rule of softmax needs.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +11,6 @@ import jax.numpy as jnp
 
 from attn import numerics
 from attn.backends.blockwise import plan as planning
-from attn.backends.blockwise.forward import blank
 from attn.backends.blockwise.operands import (
     Layout,
     Operands,
@@ -23,7 +21,8 @@ from attn.backends.blockwise.operands import (
     shield,
 )
 from attn.backends.blockwise.tile import Tile, dropped, permitted
-from attn.backends.probes import Folded, probe, times_log
+from attn.backends.dependence import blank
+from attn.backends.probes import Folded, Sum, probe
 from attn.spec.attention import Attention
 from attn.spec.normalizers import Softmax
 from attn.spec.site import whole
@@ -103,9 +102,16 @@ class _Fold(NamedTuple):
         shown = Softmax().zero(rows, dtype)
         return State(output, state, sums, shown, jnp.full((rows,), -jnp.inf, dtype))
 
-    def sums(self) -> dict[str, Callable]:
+    def sums(self) -> dict[str, Sum]:
         """The sums over keys that the probes need."""
-        return {n: f for name in self.probes for n, f in probe(name).sums.items()}
+        return {n: x for name in self.probes for n, x in probe(name).sums.items()}
+
+    def scaled(self, sums: dict[str, jax.Array], factor: jax.Array):
+        """The sums if each weight were multiplied by its row's factor."""
+        return {
+            name: one.scaled(sums, factor) if one.scaled else sums[name] * factor
+            for name, one in self.sums().items()
+        }
 
     def lift(self, operands: Operands, bad_query, tile: Tile) -> State:
         """The state of one tile."""
@@ -117,7 +123,7 @@ class _Fold(NamedTuple):
         weights, state = self.spec.normalizer.lift(logits, allowed)
         output = dropped(self.layout, part, weights) @ part.value
         shown = numerics.hide(logits, allowed, -jnp.inf)
-        sums = {name: add(weights, site) for name, add in self.sums().items()}
+        sums = {name: one.of(weights, site) for name, one in self.sums().items()}
         largest = numerics.largest(shown)
         return State(output, state, sums, Softmax().lift(shown)[1], largest)
 
@@ -137,12 +143,8 @@ class _Fold(NamedTuple):
         state, a, b = self.spec.normalizer.merge(left.normalizer, right.normalizer)
         output = left.output * a[:, None] + right.output * b[:, None]
         shown = Softmax().merge(left.shown, right.shown)[0]
-        sums = {}
-        for name in left.sums:
-            sums[name] = left.sums[name] * a + right.sums[name] * b
-            if name == "weight_log":  # sum of (a u) log(a u)
-                scaled = left.sums["weight"] * times_log(a)
-                sums[name] += scaled + right.sums["weight"] * times_log(b)
+        both = self.scaled(left.sums, a), self.scaled(right.sums, b)
+        sums = jax.tree.map(jnp.add, *both)
         largest = jnp.maximum(left.largest, right.largest)
         return State(output, state, sums, shown, largest)
 

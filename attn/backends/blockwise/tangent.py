@@ -12,10 +12,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from attn.backends.blockwise.forward import blank, strip_sizes
+from attn.backends.blockwise.forward import strip_sizes
 from attn.backends.blockwise.operands import Layout, Operands, cut
 from attn.backends.blockwise.plan import Strips, Table
 from attn.backends.blockwise.tile import Closed, Tile, dropped, products, shape_logits
+from attn.backends.dependence import blank
 
 
 class Tangents(NamedTuple):
