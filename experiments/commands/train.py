@@ -35,7 +35,10 @@ def train(
     settings: Settings = None,
     runs: Runs = RUNS,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start over, removing the earlier run.")
+        bool,
+        typer.Option(
+            "--fresh", help="Start over; the earlier run goes at the first step."
+        ),
     ] = False,
     quiet: Quiet = False,
     profile: Profile = None,

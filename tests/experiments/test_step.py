@@ -2,6 +2,7 @@
 
 import dataclasses
 from functools import partial
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from experiments.evaluate import evaluate
 from experiments.model import FORWARD
 from experiments.setup import assemble, data_mesh
 from experiments.step import METRICS, gradients, train_step
+from experiments.telling import opening
 from tests.experiments.relaxed import relaxed  # noqa: F401
 from tests.experiments.stub import Task
 from tests.experiments.worker import SMALL
@@ -132,6 +134,13 @@ def test_sums_of_narrow_parameters_are_in_float32(config, kind):
     assert formats(grads) == formats(state.ema) == {"float32"}
     assert formats(state.optimizer) <= {"float32", "int32"}
     assert jax.tree.map(jnp.shape, state) == jax.tree.map(jnp.shape, setup.shapes)
+
+
+@pytest.mark.parametrize("compute", ["float16", "bfloat16"])
+def test_only_float16_needs_a_loss_that_is_scaled(config, compute):
+    setup = made(config(f"precision.compute={compute}"))
+    said = opening(setup, SimpleNamespace(path="runs/some"), 0)  # type: ignore[arg-type]
+    assert ("float16 without loss scaling" in said) == (compute == "float16")
 
 
 def test_an_example_may_have_one_target(config, monkeypatch):
