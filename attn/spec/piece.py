@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
 import jax
 
+from attn.spec.closure import captures_tracer
 from attn.spec.field import (
     Varying,
     as_leaf,
@@ -88,6 +89,13 @@ class Piece:
     def statics(self) -> Iterator[Any]:
         """Yields the values that are no leaves, functions of the user among them."""
         yield from (x for _, x in self._structure.static)
+
+    def is_closed_over_traced(self) -> bool:
+        """Whether a user's function in here holds an array that is traced.
+
+        A derivative rule of ours would lose the gradient of that array.
+        """
+        return any(map(captures_tracer, self.statics()))
 
     def needs_positions(self) -> bool:
         """Whether the result depends on absolute positions."""

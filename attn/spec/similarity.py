@@ -34,22 +34,31 @@ class Similarity(Piece):
         return 0
 
 
-@jax.custom_jvp
 def compare_shielded(similarity: Similarity, query: jax.Array, key: jax.Array):
     """`similarity.compare` whose derivative ignores NaN and infinities in its input.
 
     A hidden pair has a cotangent of 0, and 0 * NaN would reach every gradient. The
     value is untouched: what a query sees of a NaN, it still sees.
     """
+    if not any(piece.is_closed_over_traced() for piece in similarity.walk()):
+        return _shielded(similarity, query, key)
+    # No rule may close over what is traced, so everything is computed twice.
+    seen = jax.lax.stop_gradient(similarity.compare(query, key))
+    clean = similarity.compare(finite(query), finite(key))
+    return jnp.where(seen == clean, clean, seen)
+
+
+@jax.custom_jvp
+def _shielded(similarity, query, key):
     return similarity.compare(query, key)
 
 
-@compare_shielded.defjvp
-def _compare_shielded_jvp(primals, tangents):
+@_shielded.defjvp
+def _shielded_jvp(primals, tangents):
     similarity, query, key = primals
     clean = similarity, finite(query), finite(key)
     _, tangent = jax.jvp(lambda s, q, k: s.compare(q, k), clean, tangents)
-    return compare_shielded(*primals), tangent
+    return _shielded(*primals), tangent
 
 
 def _product(query: jax.Array, key: jax.Array) -> jax.Array:

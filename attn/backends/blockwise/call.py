@@ -14,7 +14,6 @@ from attn.backends.planner import Tiling
 from attn.backends.probes import probe
 from attn.shapes import Shapes
 from attn.spec.attention import Attention
-from attn.spec.closure import captures_tracer
 from attn.spec.logit import known
 from attn.spec.normalizers import Softmax, SoftmaxOne
 from attn.spec.site import At, resolve
@@ -27,7 +26,7 @@ def supports(
     if not spec.normalizer.mergeable:
         return f"`{spec.normalizer!r}` needs a whole row at once: it is no monoid"
     for piece in spec.walk():
-        if any(map(captures_tracer, piece.statics())):
+        if piece.is_closed_over_traced():
             return (
                 f"a function in `{piece!r}` closes over an array that is traced, whose "
                 f"gradient would be lost; give it by name: {piece.name}(f, table=table)"

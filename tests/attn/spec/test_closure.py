@@ -189,3 +189,28 @@ def test_a_function_that_compares_by_value_is_refused_in_one_line():
     by_value.__call__ = lambda self, logits, site: logits
     with pytest.raises(ValueError, match="hashable, got an object of ByValue, which"):
         attn.fn(by_value(_table()))
+
+
+@pytest.mark.parametrize("mask", [attn.everything, attn.causal], ids=repr)
+def test_dense_differentiates_a_similarity_by_what_it_closes_over(mask):
+    spec = lambda by: (Moved(lambda query: query * by), mask)  # noqa: E731
+    given = lambda by: (attn.bilinear(by * jnp.eye(3)), mask)  # noqa: E731
+    found, expected = (
+        jax.grad(functools.partial(loss, make, backend="dense"))(0.7)
+        for make in (spec, given)
+    )
+    assert found
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_and_a_hidden_nan_reaches_none_of_its_gradients():
+    key = jax.random.normal(jax.random.key(0), (4, 3)).at[3].set(jnp.nan)
+    value = jax.random.normal(jax.random.key(1), (4, 3))
+
+    def total(by, query):
+        spec = Moved(lambda query: query * by), attn.causal
+        output = attn.attend(spec, query, key, value, backend="dense").value
+        return jnp.sum(output[:3] ** 2)
+
+    gradients = jax.grad(total, (0, 1))(0.7, jnp.ones((4, 3)))
+    assert all(map(jnp.all, map(jnp.isfinite, gradients)))
