@@ -209,8 +209,8 @@ def test_and_a_hidden_nan_reaches_none_of_its_gradients():
 
     def total(by, query):
         spec = Moved(lambda query: query * by), attn.causal
-        output = attn.attend(spec, query, key, value, backend="dense").value
-        return jnp.sum(output[:3] ** 2)
+        where = attn.at(jnp.arange(3), jnp.arange(4))  # no query sees the last key
+        return jnp.sum(attn.attend(spec, query, key, value, at=where).value ** 2)
 
-    gradients = jax.grad(total, (0, 1))(0.7, jnp.ones((4, 3)))
+    gradients = jax.grad(total, (0, 1))(0.7, jnp.ones((3, 3)))
     assert all(map(jnp.all, map(jnp.isfinite, gradients)))
