@@ -112,10 +112,14 @@ def collect(plan: Plan, jobs: Sequence[Any]) -> Done:
     done = Done()
     for part, job in zip(plan.parts, jobs, strict=True):
         error = job.exception()
-        reason = "" if error is None else " ".join(str(error).split())[-200:]
-        answer = {"failed": reason} if reason else job.result()
+        answer = job.result() if error is None else {"failed": _end_of(error)}
         done.outcomes |= outcomes(part, answer)
     return done
+
+
+def _end_of(error: BaseException) -> str:
+    """The last words of an error, which has a whole traceback before them."""
+    return " ".join(str(error).split())[-200:] or type(error).__name__
 
 
 def _submitit() -> Any:

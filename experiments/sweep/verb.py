@@ -17,7 +17,7 @@ from experiments.config.many import Many, Point
 from experiments.config.notation import check_notation
 from experiments.goals import best_first
 from experiments.records import RunRecord, read_runs
-from experiments.sweep.cluster import collect, submit, taken
+from experiments.sweep.cluster import JOBS, collect, submit, taken
 from experiments.sweep.index import Index, index_of, read_index
 from experiments.sweep.plan import Plan, make_plan, shares_device
 from experiments.sweep.search import batches
@@ -151,6 +151,8 @@ def on_cluster(plan: Plan, index: Index, asked: Asked, console: Console) -> Done
     if others:
         who = ", ".join(dict.fromkeys(others.values()))
         text = f"{len(others)} runs are left to who has them already: {who}."
+        if (jobs := index.path / JOBS).exists():
+            text += f" To submit them anew, cancel those jobs and remove {jobs}."
         console.print(Text(text), soft_wrap=True)
     there = dict.fromkeys(others, ("submitted", ""))
     if not plan.parts:

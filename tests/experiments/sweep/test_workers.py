@@ -171,7 +171,7 @@ def test_what_is_submitted_is_not_submitted_again(here, capsys, monkeypatch):
     assert "Submitted 1 jobs: 7" in capsys.readouterr().out
     assert main(command) == 0
     said = capsys.readouterr().out
-    assert "4 runs are left to who has them already: job 7." in said
+    assert "4 runs are left to who has them already: job 7. To submit them" in said
     assert slurm.jobs == ["7"]
     assert "4 runs: 4 submitted" in said
     slurm.ended.add("7")
