@@ -79,9 +79,8 @@ class Worker:
         if not line:
             code = self.close()
             # A signal that comes before the process has a handler ends it, too.
-            self.code = (
-                STOPPED if self.told is not None and code == -self.told else code
-            )
+            at_once = self.told is not None and code == -self.told
+            self.code = STOPPED if at_once else code
             return None
         answer = json.loads(line)
         if "failed" in answer:  # JAX may have started by half: the next gets a new one
@@ -200,19 +199,17 @@ def left_behind(part: Part, status: str, reason: str) -> dict[str, tuple[str, st
       part: its runs; how each stands is read from its directory.
       status, reason: of those that the worker was at.
     """
+    blamed = status, reason
     found: dict[str, tuple[str, str]] = {}
     for run in part.runs:
         now = standing(run.path)
-        if now[0] in ENDED and now[0] != run.status:
-            found[run.path.name] = now
-        else:
-            found[run.path.name] = (
-                (status, reason) if now[0] == "running" else NOT_BEGUN
-            )
-    if status == "failed" and (status, reason) not in found.values():
+        has_ended = now[0] in ENDED and now[0] != run.status
+        left = blamed if now[0] == "running" else NOT_BEGUN
+        found[run.path.name] = now if has_ended else left
+    if status == "failed" and blamed not in found.values():
         # It was at none of them: whatever it was, they all have this trouble.
         rest = [name for name, each in found.items() if each == NOT_BEGUN]
-        found |= dict.fromkeys(rest, (status, reason))
+        found |= dict.fromkeys(rest, blamed)
     return found
 
 
