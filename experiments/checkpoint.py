@@ -6,10 +6,8 @@ another name, flushed to the disk and renamed, so that a folder of that name is 
 whatever happens; a kill leaves at most a `.new-...` folder, removed at the next start.
 """
 
-import hashlib
 import json
 import logging
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments import checksums
 from experiments.arrays import (
     CheckpointError,
     Tree,
@@ -31,7 +30,7 @@ from experiments.arrays import (
 from experiments.storage import sync
 
 PREFIX, NEW, OLD, DAMAGED = "step_", ".new-", ".old-", "damaged-"
-NOTES, CHECKSUMS, ARRAYS = "notes.json", "checksums.txt", "arrays"
+NOTES, ARRAYS = "notes.json", "arrays"
 
 
 @dataclass(frozen=True)
@@ -96,9 +95,9 @@ class Store:
           CheckpointError: they do not match their checksum.
         """
         path = self.path(step)
-        expected = _read_checksums(path).get(NOTES)
-        if expected is None or expected != _digest(path / NOTES):
-            raise CheckpointError(_damaged(path, NOTES))
+        expected = checksums.read(path).get(NOTES)
+        if expected is None or expected != checksums.digest_of(path / NOTES):
+            raise CheckpointError(checksums.damaged(path, NOTES))
         return json.loads((path / NOTES).read_text())
 
     def load(self, step: int, like: Tree) -> tuple[Tree, dict[str, Any]]:
@@ -115,7 +114,7 @@ class Store:
           CheckpointError: damaged, or not of this shape.
         """
         path = self.path(step)
-        verify(path)
+        checksums.verify(path)
         notes = self.notes(step)
         check_shapes(path, notes["arrays"], flatten_shapes(like))
         found = _checkpointer().restore((path / ARRAYS).resolve())
@@ -155,7 +154,9 @@ class Store:
           resumed: the newest step that could be read; later ones could not.
         """
         for step in self.steps():
-            if step > resumed or (step < resumed and not is_whole(self.path(step))):
+            if step > resumed or (
+                step < resumed and not checksums.is_whole(self.path(step))
+            ):
                 path = self.path(step)
                 aside = path.with_name(DAMAGED + path.name)
                 shutil.rmtree(aside, ignore_errors=True)
@@ -193,30 +194,6 @@ class Store:
             return None
 
 
-def verify(path: Path) -> None:
-    """Compares every file of a checkpoint with its checksum.
-
-    Raises:
-      CheckpointError: a file is missing, damaged, unlisted, or no plain file.
-    """
-    expected = _read_checksums(path)
-    found = {str(file.relative_to(path)) for file in _files(path)}
-    for name in sorted(set(expected) ^ (found - {CHECKSUMS})):
-        raise CheckpointError(_damaged(path, name))
-    for name, known in expected.items():
-        if _digest(path / name) != known:
-            raise CheckpointError(_damaged(path, name))
-
-
-def is_whole(path: Path) -> bool:
-    """Whether every file of a checkpoint matches its checksum."""
-    try:
-        verify(path)
-    except CheckpointError:
-        return False
-    return True
-
-
 def _write(new: Path, arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> None:
     """Fills a folder and sees to it that its bytes are on the disk."""
     new.mkdir()
@@ -225,10 +202,8 @@ def _write(new: Path, arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> N
     table = {name: [str(a.dtype), list(a.shape)] for name, a in arrays.items()}
     text = json.dumps({**notes, "arrays": table}, indent=1)
     (new / NOTES).write_text(text + "\n")
-    files = sorted(_files(new))
-    lines = [f"{_digest(file)}  {file.relative_to(new)}\n" for file in files]
-    (new / CHECKSUMS).write_text("".join(lines))
-    for file in [*files, new / CHECKSUMS]:
+    files = checksums.write(new)
+    for file in files:
         sync(file)
     for folder in {file.parent for file in files} | {new}:
         sync(folder)
@@ -252,42 +227,6 @@ def _checkpointer() -> Any:
     # Its notes on every save are for pods, and would tear the progress bar.
     logging.getLogger("absl").setLevel(logging.ERROR)
     return ocp.PyTreeCheckpointer()
-
-
-def _files(path: Path) -> Iterator[Path]:
-    """The files below a folder; refuses links, which could lead anywhere."""
-    with os.scandir(path) as entries:
-        found = list(entries)
-    for entry in found:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _files(Path(entry.path))
-        elif entry.is_file(follow_symlinks=False) and entry.stat().st_nlink == 1:
-            yield Path(entry.path)
-        else:
-            raise CheckpointError(f"{entry.path}: links have no place in a checkpoint.")
-
-
-def _read_checksums(path: Path) -> dict[str, str]:
-    try:
-        *lines, end = (path / CHECKSUMS).read_text().split("\n")
-        pairs = [line.split("  ", 1) for line in lines]
-        if end:
-            raise ValueError("the last line is torn")
-        return {name: digest for digest, name in pairs}
-    except (OSError, ValueError):
-        raise CheckpointError(_damaged(path, CHECKSUMS)) from None
-
-
-def _digest(file: Path) -> str:
-    try:
-        with file.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
-    except OSError:
-        return "unreadable"
-
-
-def _damaged(path: Path, name: str) -> str:
-    return f"{path}: `{name}` is missing or does not match its checksum."
 
 
 def _cannot_write(path: Path, error: Exception) -> str:

@@ -10,7 +10,8 @@ import jax
 from experiments import process
 from experiments.answer import Answer, answer
 from experiments.asked import Asked
-from experiments.checkpoint import Store, is_whole
+from experiments.checkpoint import Store
+from experiments.checksums import is_whole
 from experiments.config import Config
 from experiments.data import task_of, without_text
 from experiments.errors import UserError

@@ -55,7 +55,8 @@ def kill(root: Path, after: float, overrides: tuple[str, ...] = OVERRIDES) -> bo
 
 def bytes_of(root: Path) -> dict[str, str]:
     """Digests of what has to be equal, by name."""
-    from experiments.checkpoint import Store, verify  # late: it imports JAX
+    from experiments.checkpoint import Store  # late: it imports JAX
+    from experiments.checksums import verify
 
     (run,) = (path.parent for path in root.glob("*/manifest.json"))
     files = [run / name for name in COMPARED] + sorted((run / "samples").iterdir())

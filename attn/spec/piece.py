@@ -21,6 +21,7 @@ from attn.spec.field import (
     same_value,
     write,
 )
+from attn.spec.structure import Structure
 
 
 class Parameter(NamedTuple):
@@ -49,7 +50,7 @@ class Piece:
     needs: ClassVar[tuple[str, ...]] = ()
     numbers: ClassVar[tuple[str, ...]] = ()
     indexed: ClassVar[dict[str, tuple[str, ...]]] = {}
-    _structure: "Structure"
+    _structure: Structure
 
     def __post_init__(self):
         names = [field.name for field in dataclasses.fields(self)]  # pyright: ignore[reportArgumentType]
@@ -60,7 +61,9 @@ class Piece:
                 raise ValueError(f"{self.name}: `{name}`: {error}") from None
             object.__setattr__(self, name, value)
         self.validate()
-        object.__setattr__(self, "_structure", Structure.of(self, names))
+        values = {name: getattr(self, name) for name in names}
+        structure = Structure.of(self.name, values, _is_child)
+        object.__setattr__(self, "_structure", structure)
 
     def validate(self) -> None:
         """Raises ValueError where a field's value makes no sense."""
@@ -223,55 +226,6 @@ def _check_axes(
                 f"{piece.name}: axis {letter} is {size} in `{name}` but {expected} in "
                 f"`{axis}` (expected [{letters}], got {tuple(array.shape)})."
             )
-
-
-class Structure:
-    """Which fields of a piece are children, and the values of the others.
-
-    Made once, with its hash: every call of a jitted function asks for both.
-    """
-
-    __slots__ = ("_hash", "children", "static")
-
-    def __init__(self, children: tuple[str, ...], static: tuple[tuple[str, Any], ...]):
-        self.children, self.static = children, static
-        self._hash = hash((children, static))
-
-    @classmethod
-    def of(cls, piece: Piece, names: list[str]) -> "Structure":
-        """The structure of a piece's present field values."""
-        values = {name: getattr(piece, name) for name in names}
-        children = tuple(name for name in names if _is_child(values[name]))
-        static = [(name, values[name]) for name in names if name not in children]
-        for name, value in static:
-            try:
-                hash(value)
-            except TypeError:
-                raise ValueError(_unhashable(piece.name, name, value)) from None
-        return cls(children, tuple(static))
-
-    def __eq__(self, other):
-        return self is other or (
-            isinstance(other, Structure)
-            and self.children == other.children
-            and self.static == other.static
-        )
-
-    def __hash__(self):
-        return self._hash
-
-
-def _unhashable(piece_name: str, field: str, value: Any) -> str:
-    """What is wrong with a value that is neither a leaf nor static."""
-    if callable(value):
-        kind = type(value).__name__
-        return (
-            f"{piece_name}: `{field}` must be hashable, got an object of {kind}, which "
-            "compares by value; as a dataclass give it eq=False."
-        )
-    return (
-        f"{piece_name}: `{field}` must be an array, a number or a word, got {value!r}."
-    )
 
 
 def _is_child(value: Any) -> bool:
