@@ -12,12 +12,15 @@ import pytest
 from experiments.config import load
 from experiments.evaluate import evaluate
 from experiments.model import FORWARD
+from experiments.recompiles import Compilations
 from experiments.setup import assemble, data_mesh
 from experiments.step import METRICS, gradients, train_step
 from experiments.telling import opening
 from tests.experiments.relaxed import relaxed  # noqa: F401
 from tests.experiments.stub import Task
 from tests.experiments.worker import SMALL
+
+CALLS = "train_call", "eval_call"
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +60,14 @@ def test_results_do_not_depend_on_how_calls_are_cut(setup):
 
 
 def test_one_compilation_serves_every_length(setup):
-    run(setup, 1, 7, 3, 2)
-    assert setup.train_call._cache_size() == 1
-    params = setup.start().best_params
-    for n in (1, 7, 9):
-        evaluate(setup.eval_call, params, setup.inputs, batches=n, most=setup.most)
-    assert setup.eval_call._cache_size() == 1
+    with Compilations() as seen:
+        calls = {name: seen.watch(getattr(setup, name)) for name in CALLS}
+        run(dataclasses.replace(setup, **calls), 1, 7, 3, 2)
+        params = setup.start().best_params
+        for n in (1, 7, 9):
+            call = calls["eval_call"]
+            evaluate(call, params, setup.inputs, batches=n, most=setup.most)
+    assert seen.again == []
 
 
 def test_the_recorded_rate_is_the_schedule(setup):
