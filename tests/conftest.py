@@ -22,3 +22,8 @@ def own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(mine / "user-cache"))
         yield
+
+
+def pytest_collection_modifyitems(items):
+    """The longest test comes first: at the end one worker would wait for the other."""
+    items.sort(key=lambda item: item.path.name != "test_readme.py")
