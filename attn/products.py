@@ -13,7 +13,7 @@ def product(left: jax.Array, right: jax.Array) -> jax.Array:
     The gradient of `right` is left.T @ g, and XLA:CPU is slow where a left side is
     transposed: 48 products of [64, 64] and [64, 32] take 240 us, and 160 with a left
     side that was transposed beforehand. So it is, or `g` and the result are, whichever
-    is narrower. In tiles of 128 x 256 that no longer pays, see `blockwise.backward`.
+    is narrower. In tiles of 128 x 256 that no longer pays, see `backward.Totals`.
 
     Args:
       left: [M, K].

@@ -154,10 +154,8 @@ class Store:
           resumed: the newest step that could be read; later ones could not.
         """
         for step in self.steps():
-            if step > resumed or (
-                step < resumed and not checksums.is_whole(self.path(step))
-            ):
-                path = self.path(step)
+            path = self.path(step)
+            if step > resumed or (step < resumed and not checksums.is_whole(path)):
                 aside = path.with_name(DAMAGED + path.name)
                 shutil.rmtree(aside, ignore_errors=True)
                 path.rename(aside)
