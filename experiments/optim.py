@@ -11,6 +11,7 @@ from jax import Array
 from optax import contrib
 
 MUON_MOMENTUM = 0.95  # Jordan et al., 2024; betas are those of the Adam beside it
+MUON_ITERATIONS = 5
 MUON_RMS = 0.2  # makes an update as large as AdamW's, so that one lr serves both
 
 Schedule = Callable[[Array | int], Array]
@@ -97,6 +98,7 @@ def muon(config: Any, schedule: Schedule) -> optax.GradientTransformation:
     last_two = contrib.MuonDimensionNumbers(reduction_axis=-2, output_axis=-1)
     hidden = contrib.muon(
         schedule,
+        ns_steps=config.newton_schulz or MUON_ITERATIONS,
         beta=MUON_MOMENTUM,
         weight_decay=config.weight_decay,
         consistent_rms=MUON_RMS,

@@ -5,6 +5,7 @@ from attn.modules.attention import MultiHeadAttention as MultiHeadAttention
 from attn.modules.block import Block as Block
 from attn.modules.classifier import Classifier as Classifier
 from attn.modules.classifier import ClassifierConfig as ClassifierConfig
+from attn.modules.convolution import ShortConvolution as ShortConvolution
 from attn.modules.decoder import Decoder as Decoder
 from attn.modules.decoder import DecoderConfig as DecoderConfig
 from attn.modules.encoded import Encoded as Encoded

@@ -11,6 +11,7 @@ from jax import Array
 from attn import functional
 from attn.backends.dispatch import Output
 from attn.heads import attend_heads, rotate_heads
+from attn.modules.convolution import convolved, make_convolution
 from attn.modules.fields import as_piece, check_sizes
 from attn.modules.layers import Linear, RMSNorm
 from attn.modules.precision import FLOAT32, Precision
@@ -38,6 +39,8 @@ class AttentionConfig:
       context_width: width of what keys and values are read from; None means D.
       spec: what to compute: an `Attention`, any piece, or notation.
       position: how positions turn queries and keys: a piece or notation.
+      head_taps: W, tokens that a short convolution of queries, keys and values mixes;
+        None means no convolution.
       query_key_norm: whether queries and keys are RMS-normalised per head.
       dropout: share of weights dropped while training.
       bias: whether the linear maps have biases.
@@ -55,6 +58,7 @@ class AttentionConfig:
     context_width: int | None = None
     spec: Attention | Piece | str = "everything"
     position: Piece | str = "none"
+    head_taps: int | None = None
     query_key_norm: bool = False
     dropout: float = 0.0
     bias: bool = False
@@ -70,7 +74,7 @@ class AttentionConfig:
           ValueError: A size is below 1, N does not divide D, or K does not divide N.
         """
         names = "width", "heads", "key_heads", "head_width", "value_width"
-        check_sizes("MultiHeadAttention", self, *names, "context_width")
+        check_sizes("MultiHeadAttention", self, *names, "context_width", "head_taps")
         heads, key_heads = self.heads, self.key_heads or self.heads
         if self.head_width is None and self.width % heads:
             raise ValueError(
@@ -148,6 +152,12 @@ class MultiHeadAttention(Watchable):
         self.output = Linear(
             heads * value_width, config.width, scale=config.output_scale, **shared
         )
+        mix = lambda width: make_convolution(  # noqa: E731
+            width, config.head_taps, config.precision
+        )
+        self.query_mix = mix(heads * head_width)
+        self.key_mix = mix(key_heads * head_width)
+        self.value_mix = mix(key_heads * value_width)
         norm = lambda: RMSNorm(head_width, precision=config.precision)  # noqa: E731
         self.query_norm = norm() if config.query_key_norm else None
         self.key_norm = norm() if config.query_key_norm else None
@@ -160,7 +170,7 @@ class MultiHeadAttention(Watchable):
     def project(
         self, x: Array, context: Array | None = None, *, at: At | None = None
     ) -> tuple[Array, Array, Array]:
-        """Maps to heads, normalises and rotates.
+        """Maps to heads, mixes neighbours, normalises and rotates.
 
         Args:
           x: [B, T, D], what asks.
@@ -171,9 +181,13 @@ class MultiHeadAttention(Watchable):
           query [B, T, N, H], key [B, S, K, H], value [B, S, K, E].
         """
         context = x if context is None else context
-        query = functional.split_heads(self.query(x), self.heads)
-        key = functional.split_heads(self.key(context), self.key_heads)
-        value = functional.split_heads(self.value(context), self.key_heads)
+        asking, asked = (None, None) if at is None else (at.query, at.key)
+        query = convolved(self.query_mix, self.query(x), asking)
+        key = convolved(self.key_mix, self.key(context), asked)
+        value = convolved(self.value_mix, self.value(context), asked)
+        query = functional.split_heads(query, self.heads)
+        key = functional.split_heads(key, self.key_heads)
+        value = functional.split_heads(value, self.key_heads)
         if self.query_norm is not None and self.key_norm is not None:
             query, key = self.query_norm(query), self.key_norm(key)
         query_pos = None if at is None else at.query_pos
@@ -233,6 +247,9 @@ class MultiHeadAttention(Watchable):
         """FLOPs of T queries and S keys, see `attn.spec.cost`; linear maps included."""
         maps = self.query.flops(t) + self.output.flops(t)
         maps += self.key.flops(s) + self.value.flops(s)
+        if self.query_mix and self.key_mix and self.value_mix:
+            maps += self.query_mix.flops(t)
+            maps += self.key_mix.flops(s) + self.value_mix.flops(s)
         return maps + attention_flops(
             self.spec(),
             t,
@@ -249,7 +266,9 @@ class MultiHeadAttention(Watchable):
 
     def state_bytes(self, t: int) -> int:
         """Bytes that decoding remembers after T tokens: what later queries may see."""
-        return self.key_bytes(remembered(self.spec().mask, t))
+        found = self.key_bytes(remembered(self.spec().mask, t))
+        mixes = self.query_mix, self.key_mix, self.value_mix
+        return found + sum(mix.state_bytes(t) for mix in mixes if mix is not None)
 
 
 def turning(position: Piece | str) -> Position:

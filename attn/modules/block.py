@@ -8,6 +8,12 @@ from jax import Array
 
 from attn import functional
 from attn.modules.attention import AttentionConfig, MultiHeadAttention
+from attn.modules.convolution import (
+    TAPS,
+    ShortConvolution,
+    convolved,
+    make_convolution,
+)
 from attn.modules.fields import Kind, as_piece
 from attn.modules.layers import NORMS
 from attn.modules.mlp import MLP
@@ -44,6 +50,8 @@ class StackConfig:
       logits: what happens to logits before the normalizer.
       mask: which keys a query may attend to.
       normalizer: logits to weights.
+      convolve: where a short convolution mixes neighbours, of `convolution.PLACES`.
+      taps: W, tokens that each mixes, itself among them; None means 4.
       query_key_norm: whether queries and keys are RMS-normalised per head.
       dropout: share dropped of embeddings, weights and what blocks add.
       init_std: of initial kernels and embedding; None means 1 / sqrt(inputs) and 0.02.
@@ -74,6 +82,8 @@ class StackConfig:
     logits: Piece | str = "identity"
     mask: Piece | str = "everything"
     normalizer: Piece | str = "softmax"
+    convolve: tuple[str, ...] = ()
+    taps: int | None = None
     query_key_norm: bool = False
     dropout: float = 0.0
     init_std: float | None = 0.02
@@ -101,7 +111,8 @@ class StackConfig:
         # A position that is added to embeddings has done its work before the blocks.
         position = self.piece("position", Position)
         turning = position if position.rotates else "none"
-        return self.layer(spec=self.spec(), position=turning)
+        taps = self.taps_at("heads")
+        return self.layer(spec=self.spec(), position=turning, head_taps=taps)
 
     def cross_attention(self) -> AttentionConfig | None:
         """That of every block's attention to an encoder; None means there is none."""
@@ -128,6 +139,12 @@ class StackConfig:
         if self.output_scale is None:
             return self.additions() ** -0.5
         return self.output_scale
+
+    def taps_at(self, place: str) -> int | None:
+        """How many tokens are mixed at a place of the block; None means no mixing."""
+        if place not in self.convolve:
+            return None
+        return TAPS if self.taps is None else self.taps
 
     def make_norm(self) -> nnx.Module:
         """A norm of the residual stream."""
@@ -161,8 +178,13 @@ class Block(Watchable):
             std=config.init_std,
             output_scale=config.residual_scale(),
             bias=config.bias,
+            taps=config.taps_at("hidden"),
             precision=config.precision,
             rngs=rngs,
+        )
+        self.attention_mix, self.mlp_mix = (
+            make_convolution(config.width, config.taps_at(place), config.precision)
+            for place in ("attention", "mlp")
         )
         self.cross_norm = None if cross is None else config.make_norm()
         self.cross = None if cross is None else MultiHeadAttention(cross, rngs=rngs)
@@ -195,25 +217,34 @@ class Block(Watchable):
         check_source(source, reads=self.cross is not None)
         rngs = split(rng, 3 if self.cross is None else 5)
         self.show(before=x)
-        update = self.attention(self.attention_norm(x), at=at, rng=rngs[0])
+        data = None if at is None else at.query
+        read = convolved(self.attention_mix, self.attention_norm(x), data)
+        update = self.attention(read, at=at, rng=rngs[0])
         x = x + functional.dropout(update, self.dropout, rngs[1])
         if self.cross is not None and self.cross_norm is not None:
             query = self.cross_norm(x)
             update = self.cross(query, source, at=source_at, rng=rngs[3])
             x = x + functional.dropout(update, self.dropout, rngs[4])
-        update = self.mlp(self.mlp_norm(x))
+        update = self.mlp(convolved(self.mlp_mix, self.mlp_norm(x), data), at=at)
         x = x + functional.dropout(update, self.dropout, rngs[2])
         self.show(after=x)
         return x
 
+    def mixes(self) -> list[ShortConvolution]:
+        """The short convolutions before its halves."""
+        each = self.attention_mix, self.mlp_mix
+        return [mix for mix in each if mix is not None]
+
     def flops(self, t: int, s: int = 0) -> int:
         """FLOPs of T tokens, and S of a source that a cross-attention reads."""
         found = self.attention.flops(t, t) + self.mlp.flops(t)
+        found += sum(mix.flops(t) for mix in self.mixes())
         return found if self.cross is None else found + self.cross.flops(t, s)
 
     def state_bytes(self, t: int, s: int = 0) -> int:
         """Bytes that decoding remembers after T tokens, from a source of S."""
-        found = self.attention.state_bytes(t)
+        found = self.attention.state_bytes(t) + self.mlp.state_bytes(t)
+        found += sum(mix.state_bytes(t) for mix in self.mixes())
         return found if self.cross is None else found + self.cross.key_bytes(s)
 
 

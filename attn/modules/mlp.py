@@ -4,8 +4,10 @@ from flax import nnx
 from jax import Array
 
 from attn import functional
+from attn.modules.convolution import convolved, make_convolution
 from attn.modules.layers import Linear
 from attn.modules.precision import FLOAT32, Precision
+from attn.spec.site import At
 
 
 class MLP(nnx.Module):
@@ -19,6 +21,8 @@ class MLP(nnx.Module):
       output_scale: multiplies the initial standard deviation of the map back; 0 makes
         the layer start as nothing, 1 / sqrt(2 L) keeps a deep sum of layers level.
       bias: whether the maps have biases.
+      taps: W, tokens that a short convolution mixes before the activation; None
+        means that every token is by itself.
       precision: dtype policy.
       rngs: where the initial values are drawn from.
     """
@@ -32,6 +36,7 @@ class MLP(nnx.Module):
         std: float | None = None,
         output_scale: float = 1.0,
         bias: bool = False,
+        taps: int | None = None,
         precision: Precision = FLOAT32,
         rngs: nnx.Rngs,
     ):
@@ -47,15 +52,25 @@ class MLP(nnx.Module):
         is_gated = activation in functional.GATES
         self.gate = Linear(width, hidden, std=std, **shared) if is_gated else None
         self.down = Linear(hidden, width, std=std, scale=output_scale, **shared)
+        self.up_mix = make_convolution(hidden, taps, precision)
+        self.gate_mix = make_convolution(hidden, taps if is_gated else None, precision)
 
-    def __call__(self, x: Array) -> Array:
-        """Maps [..., D] to [..., D]."""
+    def __call__(self, x: Array, *, at: At | None = None) -> Array:
+        """Maps [..., T, D] to the like; `at` says which tokens are one document's."""
+        data = None if at is None else at.query
+        up = convolved(self.up_mix, self.up(x), data)
         if self.gate is None:
-            return self.down(functional.ACTIVATIONS[self.activation](self.up(x)))
+            return self.down(functional.ACTIVATIONS[self.activation](up))
+        gate = convolved(self.gate_mix, self.gate(x), data)
         activation = functional.GATES[self.activation]
-        return self.down(functional.gated(self.gate(x), self.up(x), activation))
+        return self.down(functional.gated(gate, up, activation))
 
     def flops(self, rows: int) -> int:
         """FLOPs of so many rows."""
-        maps = [self.up, self.down] + ([] if self.gate is None else [self.gate])
-        return sum(each.flops(rows) for each in maps)
+        parts = self.up, self.down, self.gate, self.up_mix, self.gate_mix
+        return sum(each.flops(rows) for each in parts if each is not None)
+
+    def state_bytes(self, t: int) -> int:
+        """Bytes that decoding remembers after T tokens."""
+        mixes = self.up_mix, self.gate_mix
+        return sum(mix.state_bytes(t) for mix in mixes if mix is not None)

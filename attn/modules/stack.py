@@ -10,6 +10,7 @@ from attn.heads import embed_positions
 from attn.modules import layering
 from attn.modules.attention import Learned
 from attn.modules.block import Block, StackConfig, split
+from attn.modules.convolution import check_places
 from attn.modules.encoded import Encoded, across
 from attn.modules.fields import check_sizes, static
 from attn.modules.layers import NORMS, Embedding
@@ -17,7 +18,7 @@ from attn.spec.positions import Position
 from attn.spec.site import At
 
 SIZES = ("vocabulary", "context", "layers", "heads", "key_heads", "width")
-SIZES = (*SIZES, "head_width", "hidden")
+SIZES = (*SIZES, "head_width", "hidden", "taps")
 
 
 class Stack(nnx.Module):
@@ -33,6 +34,7 @@ class Stack(nnx.Module):
 
     def __init__(self, config: StackConfig, *, rngs: nnx.Rngs):
         check_sizes(type(self).__name__, config, *SIZES)
+        check_places(type(self).__name__, config.convolve, config.taps)
         if config.norm not in NORMS:
             raise ValueError(
                 f"{type(self).__name__}: norm must be one of {', '.join(NORMS)}, "

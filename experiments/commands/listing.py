@@ -34,6 +34,7 @@ TABLES = {
     "models": names.MODELS,
     "activations": names.ACTIVATIONS,
     "norms": names.NORMS,
+    "convolutions": names.CONVOLUTIONS,
     "tasks": names.TASKS,
     "sources": names.SOURCES,
     "vocabularies": names.VOCABULARIES,

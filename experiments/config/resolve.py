@@ -161,6 +161,13 @@ def norms(config: Config) -> Iterator[Finding]:
         yield "model.norm_bias", message, ("model.norm",)
 
 
+def convolution(config: Config) -> Iterator[Finding]:
+    """Taps need a convolution."""
+    if config.model.taps is not None and not config.model.convolve:
+        message = "means nothing without model.convolve; remove it, or say where."
+        yield "model.taps", message, ("model.convolve",)
+
+
 def vocabulary(config: Config) -> Iterator[Finding]:
     """Only byte pairs have a size to choose."""
     data = config.data
@@ -223,6 +230,13 @@ def schedule(config: Config) -> Iterator[Finding]:
         yield "optim.schedule.floor", message, used[1:2]
 
 
+def muon(config: Config) -> Iterator[Finding]:
+    """Only Muon iterates."""
+    if config.optim.newton_schulz is not None and config.optim.kind != "muon":
+        message = f"means nothing for {config.optim.kind}; remove it, or use muon."
+        yield "optim.newton_schulz", message, ("optim.kind",)
+
+
 def optimizer(config: Config) -> Iterator[Finding]:
     """Gradient descent has a momentum, and no second moment."""
     if config.optim.kind != "sgd":
@@ -272,10 +286,12 @@ RULES: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     foreign_keys,
     rotary,
     norms,
+    convolution,
     vocabulary,
     source,
     batch,
     schedule,
+    muon,
     optimizer,
     devices,
     grid,

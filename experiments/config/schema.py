@@ -75,6 +75,10 @@ class Model(Section):
         "softmax", "logits to weights"
     )
     similarity: notation("similarities", "dot") = says("dot", "query and key to logits")
+    convolve: choices(names.CONVOLUTIONS) = says(
+        (), "where a short convolution mixes neighbours, as [mlp]"
+    )
+    taps: Count | None = says(None, "tokens that each of them mixes (null: 4)")
     query_key_norm: Flag = says(False, "normalise queries and keys per head")
     dropout: Rate = says(0.0, "share of values dropped while training")
     tie: Flag = says(True, "the head reads the embedding table", models=LANGUAGE)
@@ -154,6 +158,9 @@ class Optim(Section):
     betas: Betas = says((0.9, 0.95), "decay of the two moments")
     eps: Positive = says(1e-8, "added to the denominator")
     weight_decay: NotNegative = says(0.1, "decay, of matrices and tables")
+    newton_schulz: Count | None = says(
+        None, "iterations that orthogonalise a step; muon only (null: 5)"
+    )
     clip: Positive | None = says(1.0, "largest global gradient norm (null: none)")
     accumulate: Count = says(1, "parts a batch is computed in, to save memory")
     ema: Rate | None = says(None, "decay of averaged parameters (null: none)")

@@ -13,7 +13,14 @@ from experiments.config.schema import Config
 from experiments.config.source import read_tree
 
 # Keys that came later: while they are empty they change no hash, and no run's name.
-LATER = (("data", "options"), ("eval", "grid"), ("log", "maps_every"))
+LATER = (
+    ("data", "options"),
+    ("eval", "grid"),
+    ("log", "maps_every"),
+    ("model", "convolve"),
+    ("model", "taps"),
+    ("optim", "newton_schulz"),
+)
 # Keys that say where, not what: other devices give the same numbers up to rounding.
 PLACE = (("platform",), ("mesh", "devices"), ("process", "simulated_devices"))
 

@@ -138,6 +138,23 @@ def test_muon_orthogonalises_hidden_matrices_and_only_them():
     np.testing.assert_allclose(table, -np.sign(skewed), atol=1e-3)
 
 
+@pytest.mark.parametrize("kernel", ["kernel", "taps"])
+def test_fewer_iterations_orthogonalise_less(kernel):
+    """And what is no matrix of the model is not orthogonalised at all."""
+    skewed = jnp.asarray(np.diag([100, 50, 10, 3, 1.0]), jnp.float32)
+    tree = {"mlp": {"up": {kernel: skewed}}}
+    spread = []
+    for iterations in (2, 5):
+        config = Optim(
+            kind="muon", newton_schulz=iterations, weight_decay=0.0, clip=None
+        )
+        rule = optim.make_optimizer(config, optax.constant_schedule(1.0))
+        updates, _ = rule.update(tree, rule.init(tree), tree)
+        values = np.abs(np.diag(updates["mlp"]["up"][kernel]))
+        spread.append(values.max() / values.min())
+    assert (spread[0] > 1.5 * spread[1]) == (kernel == "kernel")
+
+
 def test_stacking_changes_nothing():
     """Stacked by shape, Muon's rule gives what it gives matrix by matrix."""
     draw = np.random.default_rng(2).normal

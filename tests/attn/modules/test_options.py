@@ -47,6 +47,8 @@ SHARED = {
     "logits": {"logits": "softcap(0.1)"},
     "mask": {"mask": "window(back=1, ahead=0)"},
     "normalizer": {"normalizer": "sigmoid"},
+    "convolve": {"convolve": ("attention",)},
+    "taps": {"taps": 2, "convolve": ("hidden",)},
     "query_key_norm": {"query_key_norm": True},
     "dropout": {"dropout": 0.5},
     "init_std": {"init_std": 0.1},

@@ -49,6 +49,8 @@ OTHER = {
     "model.logits": "softcap(50)",
     "model.normalizer": "softmax(sink=0.0)",
     "model.similarity": "cosine",
+    "model.convolve": ["attention", "heads", "mlp", "hidden"],
+    "model.taps": 3,
     "model.query_key_norm": True,
     "model.dropout": 0.1,
     "model.tie": False,
@@ -81,6 +83,7 @@ OTHER = {
     "optim.betas": [0.8, 0.99],
     "optim.eps": 1e-6,
     "optim.weight_decay": 0.0,
+    "optim.newton_schulz": 3,
     "optim.clip": None,
     "optim.accumulate": 2,
     "optim.ema": 0.99,
@@ -118,6 +121,8 @@ ONE_CHOICE = {"model.kind", "data.kind"}  # tables with a single row so far
 SEQ2SEQ = ["data.kind=dates", "model.kind=seq2seq"]
 NEEDS = {  # what else has to be set for a value to make sense
     "model.norm_bias": ["model.norm=layer"],
+    "model.taps": ["model.convolve=[mlp]"],
+    "optim.newton_schulz": ["optim.kind=muon"],
     "model.encoder_layers": SEQ2SEQ,
     "model.encoder_mask": SEQ2SEQ,
     "model.cross": SEQ2SEQ,

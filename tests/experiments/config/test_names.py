@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from attn import functional
-from attn.modules import layers, pooling
+from attn.modules import convolution, layers, pooling
 from experiments import model, optim, tasks
 from experiments.config import ConfigError, load, names
 from experiments.config.paths import fields
@@ -21,6 +21,7 @@ TABLES = {
     "models": (names.MODELS, model.BUILDERS),
     "batches": (names.MODELS, model.FORWARD),
     "norms": (names.NORMS, layers.NORMS),
+    "convolutions": (names.CONVOLUTIONS, convolution.PLACES),
     "poolings": (names.POOLINGS, pooling.POOLINGS),
     "optimizers": (names.OPTIMIZERS, optim.OPTIMIZERS),
     "schedules": (names.SCHEDULES, optim.SCHEDULES),
