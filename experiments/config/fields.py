@@ -127,7 +127,7 @@ def choices(table: Mapping[str, str]) -> Any:
             raise ValueError("one stands there twice")
         return names_given
 
-    says = Says(f"a list of {', '.join(table)}")
+    says = Says(f"a list of {', '.join(table)}, such as [{next(iter(table))}]")
     return Annotated[tuple[str, ...], AfterValidator(known), says]
 
 
