@@ -44,6 +44,7 @@ def write(
     drawing = Drawing(
         _either(asked.temperature, wanted.temperature),
         _either(asked.top_k, wanted.top_k),
+        _either(asked.top_p, wanted.top_p),
     )
     text = sample_text(
         setup,

@@ -14,6 +14,7 @@ class Asked:
       length: tokens to draw.
       temperature: divides the logits; 0 takes the likeliest token.
       top_k: draw among the k likeliest.
+      top_p: among the likeliest that together have this probability.
       seed: of the drawing.
       beam: beginnings of an answer that go on; 1 is greedy.
       length_penalty: favours longer answers of a beam.
@@ -23,6 +24,7 @@ class Asked:
     length: int | None = None
     temperature: float | None = None
     top_k: int | None = None
+    top_p: float | None = None
     seed: int | None = None
     beam: int | None = None
     length_penalty: float | None = None
@@ -30,7 +32,10 @@ class Asked:
 
 # What means something for a kind of model, and how it answers.
 MEANT = {
-    "decoder": ({"length", "temperature", "top_k", "seed"}, "draws token after token"),
+    "decoder": (
+        {"length", "temperature", "top_k", "top_p", "seed"},
+        "draws token after token",
+    ),
     "seq2seq": ({"beam", "length_penalty"}, "gives the likeliest answer"),
     "classifier": (set(), "gives the probability of each class"),
 }

@@ -14,6 +14,7 @@ from experiments.step import Apply, Inputs, Tree, stream
 from experiments.tasks.task import unlabelled
 
 SAMPLE_STREAM = 3  # beside those of step.py and of the tasks
+Numbers = tuple[Any, Any, Any]  # temperature, top_k, top_p, as arrays
 TOKENS_PER_CALL = 32  # so that a signal is heard within a fraction of a second
 
 
@@ -24,20 +25,38 @@ class Drawing:
     Args:
       temperature: divides the logits; 0 takes the likeliest token.
       top_k: draw among the k likeliest; None for all.
+      top_p: among the likeliest that together have this probability; None for all.
+
+    Reference: Holtzman et al. 2020, section 3.1, arXiv 1904.09751 (top_p).
     """
 
     temperature: float = 0.8
     top_k: int | None = None
+    top_p: float | None = None
+
+    def numbers(self, vocabulary: int) -> Numbers:
+        """What `draw` takes beside logits [V]."""
+        kept = min(self.top_k or vocabulary, vocabulary)
+        # Sums of shares may round to more than 1 before the last of them.
+        share = np.inf if self.top_p is None else self.top_p
+        return np.float32(self.temperature), np.int32(kept), np.float32(share)
 
 
-def draw(logits: Array, rng: Array, temperature: Array, top_k: Array) -> Array:
+def draw(
+    logits: Array, rng: Array, temperature: Array, top_k: Array, top_p: Array
+) -> Array:
     """One token from logits [V]: int32.
 
     The numbers are traced, so that one compilation serves all of them.
     """
-    lowest = jnp.sort(logits)[::-1][top_k - 1]
-    kept = jnp.where(logits >= lowest, logits, -jnp.inf)
-    warm = jax.random.categorical(rng, kept / jnp.maximum(temperature, 1e-6))
+    heat = jnp.maximum(temperature, 1e-6)
+    falling = jnp.sort(logits)[::-1]
+    is_kept = jnp.arange(logits.size) < top_k
+    shares = jax.nn.softmax(jnp.where(is_kept, falling / heat, -jnp.inf))
+    likelier = jnp.cumsum(shares) - shares  # the share of all before each
+    count = jnp.maximum(jnp.sum(is_kept & (likelier < top_p)), 1)
+    kept = jnp.where(logits >= falling[count - 1], logits, -jnp.inf)
+    warm = jax.random.categorical(rng, kept / heat)
     return jnp.where(temperature == 0, logits.argmax(), warm).astype(jnp.int32)
 
 
@@ -46,8 +65,8 @@ def make_generate_call(apply: Apply) -> Callable[..., Any]:
 
     `window` [C] holds the latest `filled` tokens from its start; when it is full it
     moves on by one token, and positions are counted from its start. `place` is
-    (filled, how many were drawn before, how many to draw); `numbers` is (temperature,
-    top_k).
+    (filled, how many were drawn before, how many to draw); `numbers` are those of a
+    `Drawing`.
     """
 
     def call(
@@ -55,7 +74,7 @@ def make_generate_call(apply: Apply) -> Callable[..., Any]:
         inputs: Inputs,
         window: Array,
         place: Array,
-        numbers: tuple[Array, Array],
+        numbers: Numbers,
     ):
         filled, first, count = place
         rng = stream(inputs.seed, SAMPLE_STREAM)
@@ -107,8 +126,7 @@ def generate(
     seen = prompt[-context:]
     window[: len(seen)] = seen
     filled = np.int32(len(seen))
-    kept = min(drawing.top_k or vocabulary, vocabulary)
-    numbers = (np.float32(drawing.temperature), np.int32(kept))
+    numbers = drawing.numbers(vocabulary)
     for first in range(0, length, TOKENS_PER_CALL):
         count = min(TOKENS_PER_CALL, length - first)
         place = (filled, np.int32(first), np.int32(count))
@@ -145,7 +163,7 @@ def sample_text(
     """
     wanted, vocabulary = setup.config.sample, setup.task.vocabulary
     tokens = encode_prompt(setup.config, vocabulary, prompt)
-    drawing = drawing or Drawing(wanted.temperature, wanted.top_k)
+    drawing = drawing or Drawing(wanted.temperature, wanted.top_k, wanted.top_p)
     new = generate(
         setup.answer_call,
         params,

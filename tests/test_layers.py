@@ -15,7 +15,7 @@ LAYERS = (
     ("attn.batches",),
     ("attn.backends", "attn.recurrent"),
     ("attn.heads", "attn.memory"),
-    ("attn.mixers", "attn.functional", "attn.decoding"),
+    ("attn.mixers", "attn.functional", "attn.convolution", "attn.decoding"),
     ("attn.modules",),
     ("attn",),
     ("experiments",),

@@ -88,6 +88,16 @@ def sample(
             show_default="config",
         ),
     ] = None,
+    top_p: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            callback=finite,
+            help="Among the likeliest of this probability together.",
+            show_default="config",
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(min=0, max=LARGEST, help="Another seed, another text."),
@@ -114,7 +124,16 @@ def sample(
     as_json: AsJson = False,
 ) -> None:
     """Let a trained model write, translate or classify."""
-    asked = Asked(prompt, length, temperature, top_k, seed, beam, length_penalty)
+    asked = Asked(
+        prompt=prompt,
+        length=length,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=seed,
+        beam=beam,
+        length_penalty=length_penalty,
+    )
     path = find_run(name, runs)
     check_asked(asked, Run.open(path).config.model.kind)
     from experiments.look import load_trained, say  # late: it imports JAX

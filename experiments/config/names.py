@@ -195,6 +195,7 @@ SYNONYMS = {
     "nlayer": "model.layers",
     "nlayers": "model.layers",
     "nssteps": "optim.newton_schulz",
+    "nucleus": "sample.top_p",
     "numbeams": "sample.beam",
     "numencoderlayers": "model.encoder_layers",
     "numepochs": "train.duration",

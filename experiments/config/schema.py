@@ -200,6 +200,9 @@ class Sample(Section):
     top_k: Count | None = says(
         None, "draw among the k likeliest (null: all)", models=("decoder",)
     )
+    top_p: Share | None = says(
+        None, "draw among the likeliest of this share (null: all)", models=("decoder",)
+    )
     beam: Count = says(
         1, "beginnings of an answer that go on; 1 is greedy", models=("seq2seq",)
     )

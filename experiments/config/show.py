@@ -20,6 +20,7 @@ LATER = (
     ("model", "convolve"),
     ("model", "taps"),
     ("optim", "newton_schulz"),
+    ("sample", "top_p"),
 )
 # Keys that say where, not what: other devices give the same numbers up to rounding.
 PLACE = (("platform",), ("mesh", "devices"), ("process", "simulated_devices"))
@@ -92,8 +93,8 @@ def config_hash(config: Config) -> str:
     """SHA-256 of everything in a config that can change a result, in hex."""
     data = _without(config, [*inert(), *foreign(config.model.kind)])
     for section, key in LATER:
-        if not data[section][key]:
-            del data[section][key]
+        if data[section].get(key) in (None, [], {}):  # 0 is no such thing
+            data[section].pop(key, None)
     text = json.dumps(data, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -26,9 +26,10 @@ LOGITS = jnp.array([0.5, 3.0, -1.0, 2.5, 0.0])
 CONTEXT = 5
 
 
-def drawn(temperature, top_k, count=300):
+def drawn(temperature, top_k, count=300, top_p=np.inf):
     rngs = jax.random.split(jax.random.key(0), count)
-    each = jax.vmap(lambda rng: draw(LOGITS, rng, temperature, top_k))
+    numbers = temperature, top_k, jnp.float32(top_p)
+    each = jax.vmap(lambda rng: draw(LOGITS, rng, *numbers))
     return np.asarray(each(rngs))
 
 
@@ -40,6 +41,21 @@ def test_top_k_draws_among_the_k_likeliest():
     assert set(drawn(jnp.float32(2), jnp.int32(1))) == {1}
     assert set(drawn(jnp.float32(2), jnp.int32(2))) == {1, 3}
     assert set(drawn(jnp.float32(9), jnp.int32(5))) == {0, 1, 2, 3, 4}
+
+
+def test_top_p_draws_among_the_likeliest_of_that_share():
+    """At temperature 2 the shares are 0.41, 0.32, 0.12, 0.09 and 0.06."""
+    hot = jnp.float32(2)
+    shares = np.sort(np.asarray(jax.nn.softmax(LOGITS / 2)))[::-1]
+    two = shares[:2].sum()
+    assert set(drawn(hot, jnp.int32(5), top_p=0.0)) == {1}
+    assert set(drawn(hot, jnp.int32(5), top_p=shares[0] - 0.01)) == {1}
+    assert set(drawn(hot, jnp.int32(5), top_p=two - 0.01)) == {1, 3}
+    assert set(drawn(hot, jnp.int32(5), top_p=two + 0.01)) == {1, 3, 0}
+    # Of the two likeliest, the first alone has more than half.
+    assert set(drawn(hot, jnp.int32(2), top_p=0.5)) == {1}
+    same = drawn(hot, jnp.int32(5), top_p=1.0)
+    np.testing.assert_array_equal(same, drawn(hot, jnp.int32(5)))
 
 
 def test_frequencies_follow_the_softmax():

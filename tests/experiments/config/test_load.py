@@ -103,6 +103,7 @@ OTHER = {
     "sample.prompt": "def f(x):\n\t#",
     "sample.temperature": 0.0,
     "sample.top_k": 5,
+    "sample.top_p": 0.9,
     "sample.beam": 4,
     "sample.length_penalty": 0.0,
     "checkpoint.every": "50%",
