@@ -113,6 +113,8 @@ def named(asked: Asked) -> list[str]:
             raise UserError(
                 f"attn bench: {asked.suite} has no rival {name[:40]!r}. {hint}"
             )
+        if names.count(name) > 1:
+            raise UserError(f"attn bench: --rivals has {name!r} twice; keep one.")
     return names
 
 

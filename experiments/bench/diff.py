@@ -62,7 +62,7 @@ def records(one: Record, two: Record) -> list[str]:
             f"attn bench diff: the two records share no case; the first has {named[0]};"
             f" the second {named[1]}. Measure the same cases twice."
         )
-    lines = []
+    lines = list(_machines(one, two))
     for name in sorted(one.about["versions"].keys() | two.about["versions"].keys()):
         old, new = (each.about["versions"].get(name) for each in (one, two))
         if old != new:
@@ -74,6 +74,16 @@ def records(one: Record, two: Record) -> list[str]:
         else:
             lines.append(f"{case.label}: only in the second")
     return lines + [f"{label}: only in the first" for label in both]
+
+
+def _machines(one: Record, two: Record) -> Iterator[str]:
+    """What makes times of two records no match: another machine, or an invalid run."""
+    for name in ("processor", "cores"):
+        old, new = (each.about.get(name) for each in (one, two))
+        if old != new:
+            yield f"{name}: {old} -> {new}"
+    for which, record in (("first", one), ("second", two)):
+        yield from (f"INVALID, the {which}: {each}." for each in record.invalid)
 
 
 def _case(one: Measured, two: Measured) -> list[str]:

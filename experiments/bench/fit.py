@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from experiments.bench.cases import Case
-from experiments.bench.work import AttentionWork, LayerWork, Work
+from experiments.bench.work import (
+    RECIPE,
+    AttentionWork,
+    CompileWork,
+    LayerWork,
+    StepWork,
+    Work,
+)
+from experiments.commands.find import find_config
+from experiments.config import ConfigError, load
 from experiments.errors import UserError
 
 
@@ -20,13 +29,17 @@ def per_token(spec: str) -> tuple[str, ...]:
 
 
 def unfit(work: Work) -> str:
-    """Why the data of a case cannot be given to its spec; empty if they can.
+    """Why no process could do a piece of work as it is said; empty if one may.
 
     Raises:
       ValueError: the notation cannot be read.
     """
+    if isinstance(work, StepWork | CompileWork):
+        return misconfigured(work)
     if not isinstance(work, AttentionWork | LayerWork):
         return ""
+    if isinstance(work, LayerWork) and work.width % work.heads:
+        return f"heads must divide width, got {work.heads} heads and width {work.width}"
     given = {"segment"} if getattr(work, "documents", 0) else set()
     missing = [name for name in per_token(work.spec) if name not in given]
     if not missing:
@@ -37,6 +50,16 @@ def unfit(work: Work) -> str:
         f"it needs {' and '.join(missing)} for each token, which a case of"
         f" {work.suite} has not; name a spec without"
     )
+
+
+def misconfigured(work: StepWork | CompileWork) -> str:
+    """Why the runner would refuse the config of a step, in a line; empty if not."""
+    try:
+        for overrides in work.configs():
+            load(find_config(RECIPE), ["data.path=text.txt", *overrides])
+    except ConfigError as error:
+        return str(error.faults[0]).rstrip(".")
+    return ""
 
 
 def check_here(cases: Sequence[Case], here: str, *, force: bool) -> None:

@@ -14,9 +14,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from experiments.bench.asked import BACKENDS
 from experiments.bench.cases import Case, Goal
 from experiments.bench.fit import unfit
-from experiments.bench.race import Rules
+from experiments.bench.race import AGREE, Rules
 from experiments.bench.rivals import CONTENDERS
 from experiments.bench.work import KINDS, Work
 from experiments.config import ConfigError, did_you_mean
@@ -25,13 +26,16 @@ from experiments.config.origin import Origin, Origins
 from experiments.config.origin import Path as Place
 from experiments.config.source import read_tree
 
+SHORTEST = 0.01  # seconds of a turn
 WORDS = {
     int: "a whole number of at least 1",
-    float: "a number",
+    float: f"a number of at least {SHORTEST}",
     bool: "true or false",
     str: "a text",
-    tuple: "a list",
+    tuple: "a list of texts",
 }
+WRITTEN = {float: (float, int), tuple: (list,)}  # in YAML, where not as it is here
+NAMED = {"backend": BACKENDS, "dtype": tuple(AGREE)}  # key -> what it may be
 KEYS = ("suite", "cases", "rivals", "rounds", "burst", "threads", "allocator")
 
 
@@ -74,7 +78,7 @@ class Study:
           ConfigError: there is none of that name.
         """
         name = self.data.get("suite")
-        if name not in CONTENDERS:
+        if not isinstance(name, str) or name not in CONTENDERS:
             hint = did_you_mean(str(name), CONTENDERS)
             raise self.fault(("suite",), f"unknown suite {show(name)}. {hint}")
         return name
@@ -99,7 +103,13 @@ class Study:
         cases = self.data.get("cases")
         if not isinstance(cases, list) or not cases:
             raise self.fault(("cases",), "expected a list of at least one case.")
-        return [self.case(each, ("cases", n)) for n, each in enumerate(cases)]
+        found = [self.case(each, ("cases", n)) for n, each in enumerate(cases)]
+        first: dict[str, int] = {}
+        for n, each in enumerate(found):
+            if (other := first.setdefault(each.work.label, n)) != n:
+                message = f"is cases[{other}] again; keep one."
+                raise self.fault(("cases", n), message)
+        return found
 
     def case(self, said: Any, place: Place) -> Case:
         """One case.
@@ -117,16 +127,17 @@ class Study:
         values = {k: x for k, x in said.items() if k != "rivals"}
         for key, value in values.items():
             self.like(value, getattr(defaults, key), (*place, key))
+            self.among(value, (*place, key))
             values[key] = tuple(value) if isinstance(value, list) else value
         here = place if "rivals" in said else ()
         rivals = said.get("rivals", self.data.get("rivals", []))
         self.check_rivals(rivals, suite, (*here, "rivals"))
         work = kind(**values)
-        self.check_spec(work, (*place, "spec") if "spec" in said else place)
+        self.check_work(work, (*place, "spec") if "spec" in said else place)
         return Case(work, tuple(map(Goal, rivals)), brief=True)
 
-    def check_spec(self, work: Work, place: Place) -> None:
-        """Refuses notation that cannot be read, and what the case has no data for."""
+    def check_work(self, work: Work, place: Place) -> None:
+        """Refuses notation that cannot be read, and what its process would refuse."""
         try:
             reason = unfit(work)
         except ValueError as error:
@@ -143,6 +154,8 @@ class Study:
             if name not in names:
                 hint = did_you_mean(str(name), names)
                 raise self.fault(place, f"unknown rival {show(name)}. {hint}")
+            if rivals.count(name) > 1:
+                raise self.fault(place, f"has {show(name)} twice; keep one.")
 
     def known(self, said: dict[str, Any], keys: Any, place: Place) -> None:
         """Refuses a key that means nothing."""
@@ -154,14 +167,23 @@ class Study:
     def like(self, value: Any, default: Any, place: Place) -> None:
         """Refuses a value of another type than the default's, and sizes below 1."""
         wanted = type(default)
-        if wanted is float and isinstance(value, int):
-            wanted = int
         if default is None:
             wanted = {"threads": int, "allocator": bool}[str(place[-1])]
-        is_type = type(value) is (list if wanted is tuple else wanted)
-        is_small = type(value) is int and value < (place[-1] != "documents")
-        if not is_type or is_small:
+        is_fine = type(value) in WRITTEN.get(wanted, (wanted,))
+        if is_fine and wanted is tuple:
+            is_fine = all(isinstance(each, str) for each in value)
+        elif is_fine and wanted in (int, float):
+            zero = place[-1] == "documents"
+            is_fine = value >= (SHORTEST if wanted is float else 0 if zero else 1)
+        if not is_fine:
             raise self.fault(place, f"expected {WORDS[wanted]}, got {show(value)}.")
+
+    def among(self, value: Any, place: Place) -> None:
+        """Refuses a name that is none of the few of its key."""
+        known = NAMED.get(str(place[-1]))
+        if known is not None and value not in known:
+            hint = did_you_mean(value, known)
+            raise self.fault(place, f"unknown {place[-1]} {show(value)}. {hint}")
 
     def fault(self, place: Place, message: str) -> ConfigError:
         """The error for a place."""

@@ -4,8 +4,8 @@ import functools
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from experiments.bench import ceilings
@@ -16,6 +16,7 @@ from experiments.bench.page import render
 from experiments.bench.race import CONTROL, OURS, REST, Result, Rules, file_name, race
 from experiments.bench.record import Measured, Record, Row
 from experiments.bench.statistics import is_level, ratio, summary
+from experiments.errors import UserError
 
 CEILING = 4.0  # seconds of a ceiling by all libraries, their starts spread on all
 START = {"attention": 6.0, "layer": 5.0, "step": 12.0, "compile": 8.0}  # seconds
@@ -57,24 +58,34 @@ def run(
     began = time.monotonic()
     whole = estimate(cases, rules)
     for number, case in enumerate(cases, 1):
-        record.cases.append(measure(case, rules, record, tell))
-        keep_programs(case, record.cases[-1], path.with_suffix(""))
-        record.write(path)
+        made = measure(case, rules, record, tell)
+        programs = taken_programs(case, made)
+        with_it = replace(record, cases=[*record.cases, made])
+        with_it.write(path)
+        record.cases = with_it.cases  # what a record has is on disk
         # What is done tells how fast this machine is; the rest follows the estimate.
         part = estimate(cases[:number], rules) / whole
         left = (time.monotonic() - began) * (1 - part) / part
         path.with_suffix(".html").write_text(render(record), encoding="utf-8")
-        done(record.cases[-1], left)
+        done(made, left)
+        keep(programs, path.with_suffix(""))
 
 
-def keep_programs(case: Case, measured: Measured, folder: Path) -> None:
-    """Moves the optimized HLO texts out of the record, into files for `diff`."""
-    for row in measured.rows:
-        text = row.facts.pop("hlo", None)
-        if text is not None and row.name != CONTROL:
-            folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"{file_name(case.work, row.name)}.hlo.txt"
-            path.write_text(text, encoding="utf-8")
+def taken_programs(case: Case, measured: Measured) -> dict[str, str]:
+    """Takes the optimized HLO texts out of the record: file name to text."""
+    texts = {row.name: row.facts.pop("hlo", None) for row in measured.rows}
+    return {
+        f"{file_name(case.work, name)}.hlo.txt": text
+        for name, text in texts.items()
+        if text is not None and name != CONTROL
+    }
+
+
+def keep(texts: Mapping[str, str], folder: Path) -> None:
+    """Writes files into a folder, which is made if there are any; for `diff`."""
+    for name, text in texts.items():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def measure(
@@ -124,10 +135,17 @@ def check_platform(case: Case, rules: Rules) -> None:
 
 @functools.cache
 def platform() -> str:
-    """Where JAX runs, asked in a process of its own: ours must not hold a device."""
+    """Where JAX runs, asked in a process of its own: ours must not hold a device.
+
+    Raises:
+      UserError: it cannot run, as with a variable that names a platform not here.
+    """
     code = "import jax; print(jax.default_backend())"
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip() or "it says nothing").splitlines()[-1]
+        raise UserError(f"attn bench: JAX cannot start here: {last[:300]}")
     return done.stdout.strip()
 
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+RECIPE = "nanogpt_cpu"  # the config of training steps
 DATA, WEIGHTS = 0, 1  # seeds of NumPy's generator
 BACKWARD = 2.5  # FLOPs of a backward pass of attention over those of its forward pass
 
@@ -183,6 +184,10 @@ class StepWork(Work):
         """A second for the recipe's own sizes."""
         return self.layers * self.width**2 * self.batch * self.context / 5e7
 
+    def configs(self) -> list[list[str]]:
+        """The overrides of each config that is measured, apart from the text."""
+        return [self.overrides()]
+
     def overrides(self) -> list[str]:
         """The config's values, apart from the text."""
         return [
@@ -217,6 +222,14 @@ class CompileWork(Work):
         """A line for tables."""
         words = f"train step of {self.layers} layers, and of {self.deep}"
         return " ".join([words, *self.options])
+
+    def configs(self) -> list[list[str]]:
+        """The overrides of each config that is measured, apart from the text."""
+        return [self.overrides(layers) for layers in (self.layers, self.deep)]
+
+    def overrides(self, layers: int) -> list[str]:
+        """The values of a config with so many layers."""
+        return [f"model.layers={layers}", *self.options]
 
 
 @dataclass(frozen=True)

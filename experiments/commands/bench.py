@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from experiments.commands import exits
-from experiments.commands.options import AsJson
+from experiments.commands.options import AsJson, finite
 from experiments.errors import UserError
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def bench(
         typer.Option(help="Names with commas between; `attn bench list` shows them."),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each.")] = 5,
-    burst: Annotated[float, typer.Option(min=0.01, help="Seconds of a turn.")] = 0.4,
+    burst: Annotated[
+        float, typer.Option(min=0.01, callback=finite, help="Seconds of a turn.")
+    ] = 0.4,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -79,8 +81,8 @@ def bench(
     """Measure beside rivals, in fresh processes that take turns.
 
     Writes a record and a page after every case, so that Ctrl-C loses nothing measured.
-    The exit code is 1 if the run is not valid: ours could not run, or ours against
-    itself was not level.
+    The exit code is 1 if the run is not valid: ours could not run, ours against itself
+    was not level, the machine was not quiet, or rounds were fewer than 5.
 
     \b
     A study of your own is a file; a case has the fields of `attn bench list --json`:
@@ -146,9 +148,16 @@ def _checked(path: Path) -> Path:
     if path.suffix != ".json" or path.is_dir():
         name = path / "record.json" if path.is_dir() else path.with_suffix(".json")
         raise UserError(f"attn bench --out: a record is a .json file, like {name}.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(path.parent, os.W_OK):
-        raise UserError(f"attn bench --out: may not write in {path.parent}.")
+    page, programs = path.with_suffix(".html"), path.with_suffix("")
+    if page.is_dir() or (programs.exists() and not programs.is_dir()):
+        taken = page if page.is_dir() else programs
+        raise UserError(
+            f"attn bench --out: {page} is to be the page and {programs} a folder of"
+            f" programs, but {taken} is something else; give another name."
+        )
+    there = next(each for each in path.absolute().parents if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UserError(f"attn bench --out: may not write in {there}.")
     return path
 
 

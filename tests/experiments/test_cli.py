@@ -166,6 +166,11 @@ WRONG = [  # words, the line on stderr
         "attn bench --out: a record is a .json file, like ",
     ),
     (
+        ["bench", "step", "--out", "tiny.yaml/x.json"],
+        "attn bench --out: may not write in ",
+    ),
+    (["bench", "step", "--burst", "inf"], "attn bench: Invalid value for '--burst': "),
+    (
         ["bench", "attention", "--spec", "causl"],
         "notation: unknown name `causl`; did you mean `causal`?",
     ),
@@ -235,6 +240,21 @@ def test_bench_says_that_nothing_was_written_when_it_is_stopped_early(
     code, _, err = attn("bench", "compile")
     assert code == exits.INTERRUPTED
     assert err == "Stopped; nothing was measured to its end, nothing was written.\n"
+
+
+def test_a_bench_that_is_refused_leaves_no_folder(attn, folder, monkeypatch):
+    monkeypatch.setattr("experiments.bench.suite.platform", lambda: "cpu")
+    code, _, err = attn("bench", "flash_grid", "--out", "new/x.json")
+    assert code == exits.USER
+    assert err.startswith("attn bench: every case of this run is for a gpu")
+    assert os.listdir(folder) == ["tiny.yaml"]
+
+
+def test_a_bench_says_first_that_its_programs_have_no_place(attn, folder):
+    (folder / "x").write_text("a file")
+    code, _, err = attn("bench", "step", "--out", "x.json")
+    assert code == exits.USER
+    assert "x a folder of programs, but x is something else; give another name" in err
 
 
 def test_the_help_shows_a_study_of_ones_own(attn):

@@ -10,13 +10,13 @@ from experiments.bench.work import CompileWork
 def shallow(work: CompileWork, given: Arrays) -> Contender:
     """The step of a few layers."""
     del given
-    return compiling([f"model.layers={work.layers}", *work.options])
+    return compiling(work.overrides(work.layers))
 
 
 def deep(work: CompileWork, given: Arrays) -> Contender:
     """The step of many."""
     del given
-    return compiling([f"model.layers={work.deep}", *work.options])
+    return compiling(work.overrides(work.deep))
 
 
 def compiling(overrides: list[str]) -> Contender:

@@ -156,6 +156,7 @@ class TestAsked:
                 Asked("layer", spec="causal & segments"),
                 "it needs segment for each token, which a case of layer has not",
             ),
+            (Asked("attention", rivals="torch, torch"), "--rivals has 'torch' twice"),
             (Asked("attention", only="zzz"), "no case of attention contains 'zzz'"),
         ],
     )
@@ -241,6 +242,39 @@ cases:
             (
                 "suite: step\ncases: [{rivals: [jax.nn]}]\n",
                 ":2: cases[0].rivals: unknown rival `jax.nn`. Known: one a call, torch",
+            ),
+            (
+                "suite: step\nrivals: [torch, torch]\ncases: [{}]\n",
+                ":2: rivals: has `torch` twice; keep one.",
+            ),
+            ("suite: [step]\n", ":1: suite: unknown suite `[step]`."),
+            (
+                "suite: step\nburst: -1.0\ncases: [{}]\n",
+                ":2: burst: expected a number of at least 0.01, got `-1.0`.",
+            ),
+            (
+                "suite: attention\ncases: [{dtype: float64}]\n",
+                ":2: cases[0].dtype: unknown dtype `float64`. Did you mean `float16`?",
+            ),
+            (
+                "suite: attention\ncases: [{backend: dens}]\n",
+                ":2: cases[0].backend: unknown backend `dens`. Did you mean `dense`?",
+            ),
+            (
+                "suite: attention\ncases: [{length: 3}, {}, {length: 3}]\n",
+                ":2: cases[2]: is cases[0] again; keep one.",
+            ),
+            (
+                "suite: layer\ncases: [{heads: 5, width: 64}]\n",
+                ":2: cases[0]: heads must divide width, got 5 heads and width 64.",
+            ),
+            (
+                "suite: step\ncases: [{options: [3]}]\n",
+                ":2: cases[0].options: expected a list of texts, got `[3]`.",
+            ),
+            (
+                "suite: compile\ncases: [{options: [model.scann=true]}]\n",
+                ":2: cases[0]: override `model.scann=true`: unknown key. Did you mean",
             ),
         ],
     )

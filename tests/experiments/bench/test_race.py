@@ -61,6 +61,12 @@ def test_a_profile_that_fails_leaves_the_timings(importable, tmp_path):
     assert len(found.rounds) == 2
 
 
+def test_a_profile_that_nobody_can_write_is_told(importable, tmp_path):
+    rules = dataclasses.replace(QUICK, profile=str(tmp_path))
+    found = race(CeilingWork(), [], rules, targets=TARGETS)[OURS]
+    assert found.facts["profile"] == "no profile: its process writes no trace"
+
+
 def measured(monkeypatch, target):
     """A case of ours alone, as it stands in a record."""
     contenders = {CeilingWork.suite: {OURS: target}}

@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from experiments.bench import charts, diff, page, record, table
+from experiments.bench import charts, diff, page, record, suite, table
 from experiments.bench import words as as_words
 from experiments.bench.cases import Case, Goal
 from experiments.bench.race import CONTROL, OURS, Result, Rules
 from experiments.bench.statistics import is_level
 from experiments.bench.suite import new, reached, row
-from experiments.bench.work import AttentionWork
+from experiments.bench.work import AttentionWork, CompileWork
 from experiments.errors import UserError
 
 PROGRAM = {
@@ -71,6 +71,27 @@ def test_it_comes_back_from_its_file(made, tmp_path):
     made.write(path)
     assert record.load(path) == made
     assert made.invalid == []
+
+
+def test_a_case_that_cannot_be_written_is_not_in_the_record(tmp_path, monkeypatch):
+    record_of_none, case = new("compile", Rules()), Case(CompileWork(), ())
+    monkeypatch.setattr(suite, "platform", lambda: "cpu")
+    monkeypatch.setattr(suite, "measure", lambda *_: measured())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        suite.run([case], Rules(), record_of_none, tmp_path / "file" / "x.json")
+    assert record_of_none.cases == []
+    suite.run([case], Rules(), record_of_none, tmp_path / "x.json")
+    assert len(record_of_none.cases) == 1
+    names = sorted(each.name for each in tmp_path.iterdir())
+    assert names == ["file", "x.html", "x.json"]
+
+
+def test_a_platform_that_jax_cannot_start_is_one_line(monkeypatch):
+    monkeypatch.setenv("JAX_PLATFORMS", "abacus")
+    suite.platform.cache_clear()
+    with pytest.raises(UserError, match=r"attn bench: JAX cannot start here: .*abacus"):
+        suite.platform()
 
 
 def test_what_is_no_record_is_said(tmp_path):
@@ -261,6 +282,16 @@ def test_a_difference_says_compile_time_peak_and_which_backend(made):
     assert "ours: peak of the process 10.0 MB -> 20.0 MB" in said
     assert "ours: backend, before: dense runs, 2 heads at a time" in said
     assert "ours: backend, now: fused runs, 1 head at a time" in said
+
+
+def test_a_difference_of_other_machines_or_of_invalid_runs_says_so(made):
+    about = made.about | {"processor": "abacus", "cores": 1}
+    two = dataclasses.replace(made, about=about, planned=9)
+    said = diff.records(made, two)
+    assert said[0].endswith(" -> abacus")
+    assert said[1].endswith(" -> 1")
+    assert said[2] == "INVALID, the second: 3 of 9 cases were measured."
+    assert not any("INVALID" in line for line in diff.records(made, made))
 
 
 def test_records_that_share_no_case_are_refused(made):
