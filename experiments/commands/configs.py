@@ -13,7 +13,7 @@ from experiments.errors import UserError
 
 if TYPE_CHECKING:
     from experiments.config import Config
-    from experiments.config.schema import Data
+    from experiments.config.schema import Data, Model
 
 app = typer.Typer(
     help="Show, check or write a config without running it.", no_args_is_help=True
@@ -81,11 +81,18 @@ def summary(config: "Config", runs: object) -> str:
         "sample": sampled,
         "save": f"every {derived.checkpoint_every:,} steps",
         "model": f"{model.layers} layers, width {model.width}, {model.heads} heads of"
-        f" {derived.head_width}, {derived.key_heads} key heads, MLP {derived.hidden}",
+        f" {derived.head_width}, {derived.key_heads} key heads, MLP {derived.hidden}"
+        f"{_mixes(model)}",
         "attention": f"{model.masks}, {model.position}, {model.normalizer}",
         "data": _data(data, derived.source),
     }
     return "\n".join(f"  {name:<10}{line}" for name, line in lines.items())
+
+
+def _mixes(model: "Model") -> str:
+    """Where neighbouring tokens are mixed; nothing where they are not."""
+    places = ", ".join(model.convolve)
+    return f", short convolutions at {places}" if places else ""
 
 
 def _data(data: "Data", source: str) -> str:

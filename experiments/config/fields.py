@@ -110,13 +110,12 @@ def choice(table: Mapping[str, str], listed: str = "") -> Any:
 
     every = "one of " + ", ".join(table)
     says = Says(f"a {listed} (see `attn list {listed}s`)" if listed else every)
-    editor = {"enum": list(table), "enumDescriptions": list(table.values())}
-    shown = WithJsonSchema({"type": "string", **editor})
+    shown = WithJsonSchema(_named(table))
     return Annotated[str, Field(strict=True), AfterValidator(known), shown, says]
 
 
 def choices(table: Mapping[str, str]) -> Any:
-    """A list of names of a table, each once."""
+    """A list of names of a table, each once; in the order of the table."""
 
     def known(names_given: tuple[str, ...]) -> tuple[str, ...]:
         for name in names_given:
@@ -125,10 +124,19 @@ def choices(table: Mapping[str, str]) -> Any:
                 raise ValueError(f"Did you mean `{close}`?" if close in table else "")
         if len(set(names_given)) < len(names_given):
             raise ValueError("one stands there twice")
-        return names_given
+        return tuple(name for name in table if name in names_given)
 
     says = Says(f"a list of {', '.join(table)}, such as [{next(iter(table))}]")
-    return Annotated[tuple[str, ...], AfterValidator(known), says]
+    listed = {"type": "array", "items": _named(table), "uniqueItems": True}
+    shown = WithJsonSchema(listed)
+    one = Annotated[str, Field(strict=True), Says(f"one of {', '.join(table)}")]
+    return Annotated[tuple[one, ...], AfterValidator(known), shown, says]
+
+
+def _named(table: Mapping[str, str]) -> dict[str, Any]:
+    """The JSON schema of one name of a table, with its meaning for editors."""
+    meanings = {"enumDescriptions": list(table.values())}
+    return {"type": "string", "enum": list(table), **meanings}
 
 
 def lasting(*units: str, positive: bool = True) -> Any:

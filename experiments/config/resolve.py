@@ -162,10 +162,14 @@ def norms(config: Config) -> Iterator[Finding]:
 
 
 def convolution(config: Config) -> Iterator[Finding]:
-    """Taps need a convolution."""
-    if config.model.taps is not None and not config.model.convolve:
+    """Taps need a convolution, and tokens to weigh."""
+    taps, length = config.model.taps, config.data.length
+    if taps is not None and not config.model.convolve:
         message = "means nothing without model.convolve; remove it, or say where."
         yield "model.taps", message, ("model.convolve",)
+    elif taps is not None and taps > length and config.model.kind != "seq2seq":
+        message = f"expected at most the {length} tokens of an example, got {taps}."
+        yield "model.taps", message, ("data.context",)
 
 
 def vocabulary(config: Config) -> Iterator[Finding]:

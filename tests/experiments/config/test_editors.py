@@ -30,6 +30,9 @@ BAD = (
     "train.budget=5",
     "log.maps_every=3furlongs",
     "name=a/b",
+    "model.convolve=[mpl]",
+    "model.convolve=[mlp, mlp]",
+    "log.sinks=[tensorbord]",
 )
 GOOD = (
     "train.duration=2e6tokens",
@@ -40,6 +43,7 @@ GOOD = (
     "optim.lr=1",
     "log.maps_every=10%",
     "model.mask='causal & window(back=3)'",
+    "model.convolve=[mlp, attention]",
 )
 
 
