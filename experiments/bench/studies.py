@@ -5,8 +5,10 @@ study(f, *args)                      # prints a table; the fields are plain valu
 study(f, *args, kwargs={"rate": 0.1})          # arguments that f takes by name
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -23,6 +25,7 @@ from experiments.recompiles import Compilations
 
 ROUNDS, BURST = 5, 0.2  # seconds
 ARRAYS = (jax.Array, np.ndarray, np.generic)
+JITTED = type(jax.jit(abs))  # flax's `nnx.jit` has other stages, and is jitted again
 
 
 @dataclass(frozen=True)
@@ -148,15 +151,16 @@ def study(
       A `Study`; it prints as a table, and `to_json` gives plain values.
 
     Raises:
-      ValueError: fewer than one round.
+      ValueError: fewer than one round, a burst that is no time, or others that are no
+        tuples.
     """
-    if rounds < 1:
-        raise ValueError(f"study: expected rounds of at least 1, got {rounds}.")
-    jitted = function if hasattr(function, "trace") else jax.jit(function)
+    check(rounds, burst, others)
+    jitted: Any = function if isinstance(function, JITTED) else jax.jit(function)
     jax.clear_caches()
     before, named = record.load_average(), kwargs or {}
     program, _ = dissect(jitted, args, kwargs=named, flops=flops)
-    name = getattr(function, "__name__", type(function).__name__)
+    inner = function.func if isinstance(function, partial) else function
+    name = getattr(inner, "__name__", type(inner).__name__)
     with Compilations() as seen:
         watched, given = seen.watch(jitted, name), _giver(jitted, args, named)
         (first,) = samples(_waiting(watched), 0.0, 1, prepare=given)
@@ -175,6 +179,20 @@ def study(
         rules={"rounds": rounds, "burst": burst, "threads": cores()},
         load=(before, record.load_average()),
     )
+
+
+def check(rounds: int, burst: float, others: Sequence[tuple]) -> None:
+    """Refuses what would measure nothing, for ever, or something else."""
+    if rounds < 1:
+        raise ValueError(f"study: expected rounds of at least 1, got {rounds}.")
+    if not 0 <= burst < math.inf:
+        raise ValueError(f"study: expected a burst of some seconds, got {burst}.")
+    for number, each in enumerate(others):
+        if not isinstance(each, tuple):  # an array would come apart into its rows
+            raise ValueError(
+                f"study: expected a tuple of arguments in others[{number}], got"
+                f" {type(each).__name__}; write (x,) for one."
+            )
 
 
 def _about() -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """A function taken apart: what its program does, and what makes its time worthless."""
 
+import functools
 import json
 
 import jax
 import jax.numpy as jnp
 import pytest
+from flax import nnx
 
 import attn
 from attn.backends import dispatch
@@ -141,6 +143,17 @@ def test_a_study_takes_arguments_by_name_and_says_where_it_ran():
     assert len(said["load"]) == 2
 
 
+def test_a_study_of_a_layer_jitted_by_flax_and_of_a_partial_function():
+    layer = nnx.Linear(32, 3, rngs=nnx.Rngs(0))
+    for function, name in (
+        (nnx.jit(lambda layer, x: layer(x)), "<lambda>"),
+        (functools.partial(nnx.Linear.__call__), "__call__"),
+    ):
+        found = study(function, layer, x, rounds=1, burst=0.01)
+        assert found.program.operations["dots"] == 1
+        assert found.name == name
+
+
 def test_the_peak_of_a_function_with_static_arguments_and_names():
     def tall(x, times, *, scale):
         return scale * jnp.tile(x, (times, 1))
@@ -153,9 +166,18 @@ def test_the_peak_of_a_function_with_static_arguments_and_names():
     assert found.peak_bytes > 0.9 * 5000 * 1000 * 4
 
 
-def test_no_round_is_refused():
-    with pytest.raises(ValueError, match="study: expected rounds of at least 1, got 0"):
-        study(jnp.sin, x, rounds=0)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rounds": 0}, "expected rounds of at least 1, got 0"),
+        ({"burst": float("nan")}, "expected a burst of some seconds, got nan"),
+        ({"burst": float("inf")}, "expected a burst of some seconds, got inf"),
+        ({"others": [x]}, r"tuple of arguments in others\[0\], got ArrayImpl; write"),
+    ],
+)
+def test_what_measures_nothing_is_refused(options, message):
+    with pytest.raises(ValueError, match=f"study: .*{message}"):
+        study(jnp.sin, x, **options)
 
 
 def attending(spec="causal", shape=(1, 256, 2, 8), **options):
