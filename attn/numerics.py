@@ -13,6 +13,15 @@ def accumulation_dtype(dtype: jax.typing.DTypeLike) -> jnp.dtype:
     return jnp.dtype("float64" if jnp.dtype(dtype) == jnp.float64 else "float32")
 
 
+def cast_floats(tree: Any, dtype: jax.typing.DTypeLike) -> Any:
+    """A tree with its floating-point arrays in a dtype, and all others as they are."""
+
+    def cast(x: Any) -> Any:
+        return x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x
+
+    return jax.tree.map(cast, tree)
+
+
 def finite(array: jax.Array) -> jax.Array:
     """The array with zeros in place of NaN and infinities."""
     return jnp.where(jnp.isfinite(array), array, jnp.zeros((), array.dtype))

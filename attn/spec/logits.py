@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
+from attn import numerics
 from attn.spec.logit import Identity, Logits, check_number, known, learned_scalar
 from attn.spec.patterns import recalled, repr_function, returned, set_function
 from attn.spec.piece import piece
@@ -128,9 +129,11 @@ class Bias(Logits):
 class Fn(Logits):
     """Any function with arrays of its own: `f(logits, site, **arrays) -> logits`.
 
-    `fn(lambda logits, site, slope: logits - slope * site.distance, slope=0.1)`. A
-    result [1, S], [T, 1] or a number is broadcast. Define the function once: each new
-    function object is traced anew.
+    `fn(lambda logits, site, slope: logits - slope * site.distance, slope=0.1)`. It is
+    called with some of the queries and keys at a time, and must give each pair its
+    number from that pair alone; arrays are in the dtype of the logits. A result [1, S],
+    [T, 1] or a number is broadcast. Define the function once: each new function object
+    is traced anew.
 
     Reference:
       Dong et al. 2024, section 3, arXiv 2412.05496 (FlexAttention's score_mod).
@@ -152,9 +155,14 @@ class Fn(Logits):
         return repr_function(self)
 
     def apply(self, logits, site):
-        result = self.function(logits, site, **self.arrays)
-        result = returned(self, result, logits.shape)
-        return jnp.broadcast_to(result, logits.shape).astype(logits.dtype)
+        arrays, site = numerics.cast_floats((self.arrays, site), logits.dtype)
+
+        def bend(logits, site):
+            result = self.function(logits, site, **arrays)
+            result = returned(self, result, logits.shape)
+            return jnp.broadcast_to(result, logits.shape).astype(logits.dtype)
+
+        return site.by_query(bend, logits)
 
 
 LOGITS = {

@@ -1,12 +1,14 @@
 """Where queries and keys stand: positions, segments and other per-token data."""
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 
-from attn.spec.field import is_varying
+from attn.numerics import finite
+from attn.spec.field import check_kept, is_varying
 
 POSITIONS = ("query_pos", "key_pos")
 ONE_NUMBER = (*POSITIONS, "segment")  # of each token, so never [T, F]
@@ -26,6 +28,35 @@ class At:
         for name in POSITIONS:
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, _positions(name, getattr(self, name)))
+
+
+class MissingData(KeyError, ValueError):
+    """Data of the tokens that a piece reads and nobody gave."""
+
+    def __str__(self) -> str:
+        return self.args[0]
+
+
+@jax.tree_util.register_pytree_node_class
+class Data(dict):
+    """Per-token data of one side by name."""
+
+    def __init__(self, side: str, given: Mapping[str, Any]):
+        super().__init__(given)
+        self.side = side
+
+    def __missing__(self, name: str):
+        raise MissingData(
+            f"attend: the {self.side} side has no data `{name}`, which the spec reads: "
+            f"give at=attn.at({self.side}={{'{name}': ...}}), one row per token."
+        )
+
+    def tree_flatten(self):
+        return tuple(self[name] for name in sorted(self)), (self.side, *sorted(self))
+
+    @classmethod
+    def tree_unflatten(cls, names, children):
+        return cls(names[0], dict(zip(names[1:], children, strict=True)))
 
 
 @jax.tree_util.register_dataclass
@@ -51,13 +82,44 @@ class Site:
         return self.query_pos - self.key_pos
 
     def visible(self, allowed: Any) -> "Site":
-        """The site with hidden keys moved onto their query.
+        """The site with hidden keys moved onto their query, in data of both sides too.
 
         A user's function then never sees a distance that the mask forbids, so that
         `log(distance + 1)` gives no NaN and no NaN gradient behind a causal mask.
+
+        Returns:
+          The site, its key positions and data [T, S, ...] where they differ from query
+          to query.
         """
         key_pos = jnp.where(allowed, self.key_pos, self.query_pos)
-        return dataclasses.replace(self, key_pos=key_pos)
+        key = {n: _moved(x, self.query.get(n), allowed) for n, x in self.key.items()}
+        return dataclasses.replace(self, key_pos=key_pos, key=Data("key", key))
+
+    def by_query(self, function: Callable[..., Any], logits: Any) -> Any:
+        """`function(logits, site)`, whose site has the shapes that the class names.
+
+        Where the keys of a visible site stand elsewhere for each query, the function
+        is called with one query at a time.
+        """
+        if len(self.key_pos) == 1:
+            return function(logits, self)
+        axes = jax.tree.map(lambda x: None if len(x) == 1 else 0, self)
+        site = jax.tree.map(lambda x: x if len(x) == 1 else x[:, None], self)
+        return jax.vmap(function, (0, axes))(logits[:, None], site)[:, 0]
+
+
+def _moved(key: Any, query: Any, allowed: Any) -> Any:
+    """Data of the keys [1, S, ...], those of the query where a key is hidden.
+
+    What the queries have no like of stays, as far as it is a number.
+    """
+    allowed = jnp.reshape(allowed, (*allowed.shape, *[1] * (key.ndim - 2)))
+    kind = lambda x: (x.shape[2:], x.dtype)  # noqa: E731
+    if query is not None and kind(query) == kind(key):
+        return jnp.where(allowed, key, query)
+    if not jnp.issubdtype(key.dtype, jnp.floating):
+        return key
+    return jnp.where(allowed, key, finite(key))
 
 
 def at(
@@ -97,7 +159,7 @@ def at(
         query_pos = key_pos = _positions("positions", positions)
     both = {} if segment is None else {"segment": segment}
     sides = [
-        {name: _array(x) for name, x in {**(given or {}), **both}.items()}
+        {name: _array(name, x) for name, x in {**(given or {}), **both}.items()}
         for given in (query, key)
     ]
     taken = [name for name in POSITIONS for side in sides if name in side]
@@ -113,10 +175,7 @@ def at(
 
 def _positions(name: str, x: Any) -> Any:
     """Positions as an array: whole numbers, since a mask compares them exactly."""
-    try:
-        array = inner = _array(x)
-    except OverflowError:
-        raise ValueError(f"at: `{name}` must fit int32, got {x!r}.") from None
+    array = inner = _array(name, x)
     while is_varying(inner):
         inner = inner.value
     if inner is not None and not jnp.issubdtype(inner.dtype, jnp.integer):
@@ -127,8 +186,17 @@ def _positions(name: str, x: Any) -> Any:
     return array
 
 
-def _array(x: Any) -> Any:
-    return x if x is None or is_varying(x) else jnp.asarray(x)
+def _array(name: str, x: Any) -> Any:
+    """Data as an array whose whole numbers are those that were given."""
+    if x is None or is_varying(x):
+        return x
+    try:
+        check_kept(x)
+        return jnp.asarray(x)
+    except OverflowError:
+        raise ValueError(f"at: `{name}` must fit int32, got {x!r}.") from None
+    except ValueError as error:
+        raise ValueError(f"at: `{name}`: {error}") from None
 
 
 def check_at(who: str, at: Any) -> None:
@@ -220,6 +288,6 @@ def _check_reader(where: At, t: int, s: int, reader: Reader) -> None:
 
 def whole(where: At) -> Site:
     """The site of everything: one tile."""
-    query = {name: x[:, None] for name, x in where.query.items()}
-    key = {name: x[None] for name, x in where.key.items()}
+    query = Data("query", {name: x[:, None] for name, x in where.query.items()})
+    key = Data("key", {name: x[None] for name, x in where.key.items()})
     return Site(where.query_pos[:, None], where.key_pos[None], query, key)

@@ -1,5 +1,6 @@
 """Where tokens stand: positions are whole numbers, one a token."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -58,3 +59,93 @@ def test_what_stands_nowhere_is_refused_in_one_line(make, message):
 def test_positions_may_be_of_any_whole_dtype(dtype):
     found = attend(positions=np.arange(T, dtype=dtype)[::-1])
     np.testing.assert_array_equal(found, attend(positions=jnp.arange(T)[::-1]))
+
+
+def test_whole_numbers_of_64_bits_are_refused_rather_than_wrapped():
+    """2^32 + 1 would be 1 in 32 bits, and two documents one."""
+    wide = np.array([1, 1, 2**32 + 1, 3, 3])
+    for name in ("segment", "positions"):
+        message = rf"^at: `{name}`: 4294967297 does not fit int32\.$"
+        with pytest.raises(ValueError, match=message):
+            attn.at(**{name: wide})
+    message = r"^at: `doc` must fit int32, got \[1, 4294967297\]\.$"
+    with pytest.raises(ValueError, match=message):
+        attn.at(query={"doc": [1, 2**32 + 1]})
+
+
+# A function of two positions, as of FlexAttention, and the ways to call it on a tile.
+TABLE = jnp.asarray(Draw(T).normal(T))
+
+
+def of_a_pair(logit, i, j):
+    return logit + TABLE[j] * (i - j).astype(logit.dtype)
+
+
+def by_rows_and_columns(logits, site):
+    columns = jax.vmap(of_a_pair, (0, None, 0))
+    rows = jax.vmap(columns, (0, 0, None))
+    return rows(logits, site.query_pos[:, 0], site.key_pos[0])
+
+
+def at_once(logits, site):
+    return of_a_pair(logits, site.query_pos, site.key_pos)
+
+
+@pytest.mark.parametrize("backend", ["dense", "blockwise"])
+@pytest.mark.parametrize("mask", ["everything", "causal", "window(back=1, ahead=1)"])
+def test_a_function_of_a_site_meets_the_shapes_that_are_promised(mask, backend):
+    def call(function, backend):
+        spec = attn.parse(mask), attn.fn(function)
+        return attn.attend(spec, QUERY, KEY, VALUE, backend=backend).value
+
+    expected = call(at_once, "dense")
+    np.testing.assert_allclose(call(by_rows_and_columns, backend), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("backend", ["dense", "blockwise"])
+def test_data_of_hidden_keys_reach_no_gradient(backend):
+    """Times ahead of the query have no log, and padding need not be a number."""
+    time = jnp.cumsum(jnp.abs(TABLE) + 1)
+    score = TABLE.at[-1].set(jnp.nan)
+    where = attn.at(query={"time": time}, key={"time": time, "score": score})
+    keys = {"mask": attn.causal & attn.dense(jnp.arange(T)[None] < T - 1)}
+
+    def bend(logits, site, slope):
+        passed = site.query["time"] - site.key["time"]
+        return logits - slope * (jnp.log1p(passed) + site.key["score"])
+
+    def loss(slope, value):
+        spec = attn.Attention(logits=attn.fn(bend, slope=slope), **keys)
+        found = attn.attend(spec, QUERY, KEY, value, at=where, backend=backend).value
+        return jnp.sum(jnp.sin(found))
+
+    slope = jnp.float32(0.3)
+    change = (loss(slope + 1e-2, VALUE) - loss(slope - 1e-2, VALUE)) / 2e-2
+    np.testing.assert_allclose(jax.grad(loss)(slope, VALUE), change, rtol=1e-2)
+
+
+def test_narrow_arrays_of_a_function_are_widened_on_every_backend():
+    def bend(logits, site, slope):
+        return logits - slope * site.key["cost"] * 3
+
+    narrow = (x.astype(jnp.bfloat16) for x in (TABLE, jnp.float32(0.7)))
+    cost, slope = narrow
+    spec, where = attn.fn(bend, slope=slope), attn.at(key={"cost": cost})
+    exact = attn.fn(bend, slope=slope.astype(jnp.float32))
+    exact_at = attn.at(key={"cost": cost.astype(jnp.float32)})
+    expected = attn.attend(exact, QUERY, KEY, VALUE, at=exact_at, backend="dense")
+    for backend in ("dense", "blockwise"):
+        got = attn.attend(spec, QUERY, KEY, VALUE, at=where, backend=backend)
+        np.testing.assert_allclose(got.value, expected.value, rtol=1e-5)
+
+
+@pytest.mark.parametrize("backend", ["dense", "blockwise"])
+def test_data_that_a_function_reads_and_nobody_gave_are_named(backend):
+    spec = attn.predicate(lambda site: site.query["doc"] == site.key["doc"])
+    message = (
+        "attend: the query side has no data `doc`, which the spec reads: give "
+        "at=attn.at(query={'doc': ...}), one row per token."
+    )
+    with pytest.raises(ValueError) as caught:  # noqa: PT011, the message is compared
+        attn.attend(spec, QUERY, KEY, VALUE, backend=backend)
+    assert str(caught.value) == message
