@@ -71,6 +71,21 @@ def _mark(
     )
 
 
+def of_all_heads(who: str, name: str, given: Any) -> Any:
+    """An array of tokens, [T, ...] or [B, T, ...], which need no `per_batch` to say so.
+
+    Raises:
+      ValueError: It differs from head to head.
+    """
+    array = given.value if isinstance(given, per_batch) else given
+    if is_varying(array):
+        raise ValueError(
+            f"{who}: `{name}` is the same for all heads, got {array.word}; give [T] or "
+            "[B, T]."
+        )
+    return array
+
+
 def check_varying(who: str, tree: Any, batch: int, heads: int) -> None:
     """Checks the axes that `per_batch` and `per_head` arrays put in front.
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
+from attn.batches import of_all_heads
 from attn.convolution import short_convolution
 from attn.modules.precision import FLOAT32, Precision
 
@@ -70,7 +71,8 @@ def convolved(
     """
     if convolution is None:
         return x
-    return convolution(x, None if data is None else data.get("segment"))
+    segment = None if data is None else data.get("segment")
+    return convolution(x, of_all_heads("convolution", "segment", segment))
 
 
 def check_places(who: str, places: Iterable[str], taps: int | None) -> None:

@@ -1,13 +1,12 @@
 """What an encoder hands to a decoder, and where both sides of it stand."""
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from attn.spec.field import is_varying, per_batch
+from attn.batches import of_all_heads
 from attn.spec.site import At
 
 REAL = 1  # the segment of a token where nobody says; padding is segment 0
@@ -40,21 +39,10 @@ def segmented(at: At | None, tokens: Array) -> At:
     at = At() if at is None else at
     real = {"segment": jnp.full(tokens.shape, REAL, jnp.int32)}
     query, key = (
-        side | {"segment": _plain_segment(side["segment"])}
+        side | {"segment": of_all_heads("encoder", "segment", side["segment"])}
         for side in (real | at.query, real | at.key)
     )
     return dataclasses.replace(at, query=query, key=key)
-
-
-def _plain_segment(segment: Any) -> Array:
-    """Segments [T] or [B, T], which need no `per_batch` to say so."""
-    given = segment.value if isinstance(segment, per_batch) else segment
-    if is_varying(given):
-        raise ValueError(
-            "encoder: `segment` says what is padding, which all heads share; got "
-            f"{given.word}, give [T] or [B, T]."
-        )
-    return given
 
 
 def across(at: At | None, tokens: Array, source: Encoded) -> At:

@@ -55,3 +55,40 @@ def test_nothing_of_another_document_passes():
 def test_it_keeps_the_dtype():
     got = short_convolution(jnp.bfloat16(X), jnp.float32(TAPS))
     assert got.dtype == jnp.bfloat16
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_sums_of_narrow_numbers_are_wide(dtype):
+    """Above all that of a tap's gradient, over every token of the batch."""
+    draw = np.random.default_rng(1)
+    x, push = (jnp.asarray(draw.normal(size=(4, 256, 8)), dtype) for _ in range(2))
+    taps = jnp.asarray(draw.normal(size=(3, 8)), dtype)
+    got = jax.vjp(short_convolution, x, taps)[1](push)[1]
+    wide, pushed = (np.asarray(a, np.float64) for a in (x, push))
+    sums = [(pushed[:, j:] * wide[:, : 256 - j]).sum((0, 1)) for j in range(3)]
+    np.testing.assert_allclose(
+        np.asarray(got, np.float64), sums, rtol=float(jnp.finfo(dtype).eps), atol=1e-3
+    )
+
+
+ONES = jnp.ones((2, 7, 3))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ((ONES[0, 0], ONES[0]), "`x` must be [..., T, D], got (3,)."),
+        ((ONES, ONES[0, 0]), "`taps` must be [W, D] with W at least 1 and D=3, got "
+            "(3,)."),
+        ((ONES, ONES[0, :, :1]), "`taps` must be [W, D] with W at least 1 and D=3, got "
+            "(7, 1)."),
+        ((ONES, ONES[0], SEGMENT[0, :5]), "`segment` must be [..., T] = [2, 7] or what "
+            "broadcasts to it, with all T, got (5,)."),
+        ((ONES[0], ONES[0], SEGMENT), "`segment` must be [..., T] = [7] or what "
+            "broadcasts to it, with all T, got (2, 7)."),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_said_in_one_line(arrays, message):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011, the message is compared
+        short_convolution(*arrays)
+    assert str(caught.value) == "short_convolution: " + message

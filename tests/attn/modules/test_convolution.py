@@ -54,6 +54,17 @@ def test_documents_stay_apart(place):
     assert reach(model, TOKENS, attn.at(segment=segment)) == [3, 4]
 
 
+def test_documents_may_be_said_by_per_batch_but_not_by_head():
+    model = drawn(dataclasses.replace(ALONE, convolve=tuple(PLACES)))
+    segment = jnp.array([[0, 0, 1, 1, 1, 2, 2, 2], [0, 1, 1, 1, 1, 1, 2, 2]])
+    expected = model(TOKENS, at=attn.at(segment=segment))
+    got = model(TOKENS, at=attn.at(segment=attn.per_batch(segment)))
+    np.testing.assert_array_equal(got, expected)
+    message = "^convolution: `segment` is the same for all heads, got per_head; give"
+    with pytest.raises(ValueError, match=message):
+        model(TOKENS, at=attn.at(segment=attn.per_head(segment)))
+
+
 def test_it_starts_as_nothing():
     base = Decoder(ALONE, rngs=nnx.Rngs(0))
     mixed = Decoder(
