@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from attn.backends import dispatch
 from attn.backends.dispatch import Output
@@ -21,6 +22,7 @@ from attn.shapes import Shapes, check_heads
 from attn.spec.attention import as_attention
 from attn.spec.dropout import check_rng
 from attn.spec.field import is_varying, per_batch, per_head
+from attn.spec.notation import parse
 from attn.spec.positions import Position
 from attn.spec.site import At
 
@@ -202,18 +204,23 @@ def _group(leaf: Any, key_heads: int) -> Any:
 
 
 def rotate_heads(
-    position: Position, x: jax.Array, positions: jax.Array | None = None
+    position: Position | str, x: jax.Array, positions: Any = None
 ) -> jax.Array:
     """Turns queries or keys by their positions.
 
     Args:
-      position: A position piece; its arrays may be `per_head` and `per_batch`.
+      position: A position piece or its notation; its arrays may be `per_head` and
+        `per_batch`.
       x: [B, T, N, H].
       positions: [T], [1, T] or [B, T]; None means 0..T-1.
 
     Returns:
       [B, T, N, H], dtype of x.
+
+    Raises:
+      ValueError: No position piece, or shapes that do not fit.
     """
+    position = _position("rotate_heads", position, x, "BTNH")
     if not position.rotates:
         return x
     check_varying("rotate_heads", position, x.shape[0], x.shape[2])
@@ -230,12 +237,12 @@ def rotate_heads(
 
 
 def embed_positions(
-    position: Position, x: jax.Array, positions: jax.Array | None = None
+    position: Position | str, x: jax.Array, positions: Any = None
 ) -> jax.Array:
     """Adds positions to embeddings.
 
     Args:
-      position: A position piece.
+      position: A position piece or its notation.
       x: [B, T, D].
       positions: [T], [1, T] or [B, T]; None means 0..T-1.
 
@@ -243,8 +250,10 @@ def embed_positions(
       [B, T, D], dtype of x.
 
     Raises:
-      ValueError: An array of the position varies by head or batch.
+      ValueError: An array of the position varies by head or batch, no position piece,
+        or shapes that do not fit.
     """
+    position = _position("embed_positions", position, x, "BTD")
     if not position.embeds:
         return x
     if any(map(is_varying, jax.tree.leaves(position, is_leaf=is_varying))):
@@ -254,6 +263,18 @@ def embed_positions(
         )
     positions, axis = _positions("embed_positions", x, positions)
     return jax.vmap(position.embed, in_axes=(0, axis))(x, positions)
+
+
+def _position(who: str, position: Any, x: Any, axes: str) -> Position:
+    """The piece, once it is one and `x` has these axes."""
+    position = parse(position) if isinstance(position, str) else position
+    if not isinstance(position, Position):
+        raise ValueError(
+            f"{who}: expected a position piece such as attn.rotary, got {position!r}."
+        )
+    if np.ndim(x) != len(axes):
+        raise ValueError(f"{who}: `x` must be [{', '.join(axes)}], got {np.shape(x)}.")
+    return position
 
 
 def _positions(who: str, x: jax.Array, positions: Any) -> tuple[jax.Array, int | None]:
@@ -267,6 +288,7 @@ def _positions(who: str, x: jax.Array, positions: Any) -> tuple[jax.Array, int |
             f"{who}: `positions` of tokens are the same for all heads, got "
             f"{positions.word}; give [T] or [B, T]."
         )
+    positions = jnp.asarray(positions)
     if positions.shape == (1, x.shape[1]):
         positions = positions[0]
     if positions.shape not in (x.shape[1:2], x.shape[:2]):

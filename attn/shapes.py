@@ -72,6 +72,12 @@ def _check(who: str, arrays: dict[str, Any], where: dict[str, str]) -> None:
             )
 
 
+def _dtypes(*arrays: Any) -> tuple[Any, bool]:
+    """The dtype of the first as JAX takes it, and whether others have another one."""
+    dtypes = [jax.dtypes.canonicalize_dtype(array.dtype) for array in arrays]
+    return dtypes[0], len(set(dtypes)) > 1
+
+
 def check_head(query: Any, key: Any, value: Any, who: str = "attend") -> Shapes:
     """Checks the arrays of one head.
 
@@ -90,8 +96,8 @@ def check_head(query: Any, key: Any, value: Any, who: str = "attend") -> Shapes:
     where = {"query": "TH", "key": "SH", "value": "SE"}
     _check(who, {"query": query, "key": key, "value": value}, where)
     (t, h), (s, e) = query.shape, value.shape
-    mixed = not query.dtype == key.dtype == value.dtype
-    return Shapes(t, s, h, e, dtype=query.dtype, mixed=mixed)
+    dtype, mixed = _dtypes(query, key, value)
+    return Shapes(t, s, h, e, dtype=dtype, mixed=mixed)
 
 
 def check_heads(query: Any, key: Any, value: Any, who: str = "attend_heads") -> Shapes:
@@ -112,9 +118,13 @@ def check_heads(query: Any, key: Any, value: Any, who: str = "attend_heads") -> 
     where = {"query": "BTNH", "key": "BSKH", "value": "BSKE"}
     _check(who, {"query": query, "key": key, "value": value}, where)
     (batch, t, heads, h), (_, s, key_heads, e) = query.shape, value.shape
-    if not key_heads or heads % key_heads:
+    if not heads or not key_heads:
+        raise ValueError(
+            f"{who}: there must be at least one head, got N={heads}, K={key_heads}."
+        )
+    if heads % key_heads:
         raise ValueError(
             f"{who}: N must be a multiple of K, got N={heads}, K={key_heads}."
         )
-    mixed = not query.dtype == key.dtype == value.dtype
-    return Shapes(t, s, h, e, heads, key_heads, batch, query.dtype, mixed)
+    dtype, mixed = _dtypes(query, key, value)
+    return Shapes(t, s, h, e, heads, key_heads, batch, dtype, mixed)

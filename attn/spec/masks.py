@@ -61,7 +61,8 @@ class Window(Mask):
         near = ahead <= self.ahead if self.ahead is not None else None
         if self.back is None:
             return near
-        far = ahead >= -self.back
+        # So that -2^31, for a place that holds no key yet, is behind every window.
+        far = site.key_pos >= site.query_pos - self.back
         return far if near is None else far & near
 
     def decide(self, query_span, key_span):

@@ -92,7 +92,7 @@ class Blocks(Mask):
         if isinstance(self.table, tuple):
             widths = {len(r) if isinstance(r, tuple) else -1 for r in self.table}
             entries = set(itertools.chain(*self.table)) if -1 not in widths else {None}
-            if len(widths) != 1 or not entries <= {0, 1}:
+            if len(widths) != 1 or not entries or not entries <= {0, 1}:
                 raise ValueError(
                     "blocks: `table` must have rows of 0 and 1 of one length, "
                     f"got {self.table!r}."
@@ -100,7 +100,7 @@ class Blocks(Mask):
 
     def allows(self, site):
         table = jnp.asarray(self.table, bool)
-        if table.ndim != 2:
+        if table.ndim != 2 or not table.size:
             raise ValueError(
                 "blocks: `table` must be [query blocks, key blocks], "
                 f"got {table.shape}."

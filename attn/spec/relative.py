@@ -13,11 +13,14 @@ from attn.spec.piece import Parameter, piece
 
 
 def alibi_slopes(num_heads: int) -> np.ndarray:
-    """The paper's slopes [N]: a geometric series, interleaved if N is no power of 2."""
+    """The paper's slopes [N]: a geometric series, interleaved if N is no power of 2.
+
+    In float64 where JAX has it: from 12 heads on most slopes are no powers of 2.
+    """
     power = 2 ** math.floor(math.log2(num_heads))
     slopes = [2.0 ** (-8 * (i + 1) / power) for i in range(power)]
     extra = [2.0 ** (-4 * (2 * i + 1) / power) for i in range(num_heads - power)]
-    return np.array(slopes + extra, np.float32)
+    return np.array(slopes + extra, jax.dtypes.canonicalize_dtype(np.float64))
 
 
 @piece("alibi")

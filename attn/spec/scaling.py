@@ -40,10 +40,10 @@ class Scaling(Piece):
 
 
 def plain_frequencies(base: Any, width: int) -> Any:
-    """base^(-2i / width), [width / 2]."""
+    """base^(-2i / width), [width / 2]; of an array as wide as JAX has floats."""
     exponent = -np.arange(0, width, 2) / width
     if is_array(base):
-        return jnp.asarray(base, jnp.float32) ** jnp.asarray(exponent, jnp.float32)
+        return jnp.asarray(base, float) ** jnp.asarray(exponent, float)
     return np.float64(base) ** exponent
 
 

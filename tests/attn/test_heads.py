@@ -328,3 +328,34 @@ def test_positions_that_are_added_know_of_no_heads():
     position = attn.learned(table=attn.per_head(jnp.ones((2, 5, 8))))
     with pytest.raises(ValueError, match="embed_positions: `learned` is added to emb"):
         attn.embed_positions(position, jnp.ones((2, 5, 8)))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: attn.rotate_heads(attn.causal, Q), "rotate_heads: expected a position "
+            "piece such as attn.rotary, got causal."),
+        (lambda: attn.rotate_heads("rotary", Q[0]), "rotate_heads: `x` must be [B, T, "
+            f"N, H], got {Q.shape[1:]}."),
+        (lambda: attn.embed_positions("sinusoidal", Q), "embed_positions: `x` must be "
+            f"[B, T, D], got {Q.shape}."),
+        (lambda: attend_heads("causal", Q[:, :, :0], K, V), "attend_heads: there must "
+            "be at least one head, got N=0, K=3."),
+    ],
+)  # fmt: skip
+def test_what_is_turned_or_embedded_is_checked_in_one_line(call, message):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011, the message is compared
+        call()
+    assert str(caught.value) == message
+
+
+def test_positions_may_be_notation_and_a_list():
+    got = attn.rotate_heads("rotary(width=2)", Q, list(range(T)))
+    expected = attn.rotate_heads(attn.rotary(width=2), Q, jnp.arange(T))
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_explain_takes_the_dtype_that_a_call_would():
+    """Without 64 bits JAX computes NumPy's float64 in float32."""
+    wide = np.zeros(Q.shape), np.zeros(K.shape), np.zeros(V.shape)
+    assert attn.explain("causal", *wide).shapes.dtype == jnp.float32

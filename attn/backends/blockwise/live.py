@@ -51,7 +51,10 @@ def _alive(mask: Mask, q: Spans, k: Spans) -> jax.Array:
     if type(mask) is Causal:
         return k_low <= q_high
     if type(mask) is Window:
-        near = True if mask.ahead is None else k_low - q_high <= mask.ahead
-        far = True if mask.back is None else q_low - k_high <= mask.back
-        return jnp.asarray(near & far)
+        near = far = jnp.ones((1, 1), bool)
+        if mask.ahead is not None:  # differences alone may exceed int32
+            near = (k_low <= q_high) | (k_low - q_high <= mask.ahead)
+        if mask.back is not None:
+            far = (k_high >= q_low) | (k_high >= q_low - mask.back)
+        return near & far
     return jnp.ones((1, 1), bool)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import attn
 from attn import Cover
 from attn.backends.blockwise import operands
+from attn.backends.planner import Tiling
 from attn.spec.drawing import table
 from tests.cases import MASKS, Draw, where
 
@@ -221,6 +222,7 @@ def test_random_blocks_are_the_same_at_every_length_and_near_their_rate():
         (lambda: attn.random_blocks(0.5, size=0), "random_blocks: `size` must be"),
         (lambda: attn.blocks(((1, 0), (1,)), 4), "blocks: `table` must have rows of 0"),
         (lambda: attn.blocks(((2,),), 4), "blocks: `table` must have rows of 0 and 1"),
+        (lambda: attn.blocks(((),), 4), "blocks: `table` must have rows of 0 and 1"),
         (lambda: attn.blocks([[1]], 0), "blocks: `size` must be a whole number"),
         (lambda: attn.dense(np.ones((2, 2))), "dense: `array` must be boolean"),
         (lambda: attn.predicate(3), "predicate: expected a function, got 3"),
@@ -276,3 +278,28 @@ def test_a_mask_that_does_not_fit_the_call_is_refused(mask, at, message):
     query, key = jnp.ones((3, 2)), jnp.ones((5, 2))
     with pytest.raises(ValueError, match=message):
         attn.attend(mask, query, key, key, at=at, backend="dense")
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "uint16", "int32"])
+def test_a_window_is_as_wide_in_every_dtype(dtype):
+    narrow = attn.window(back=jnp.asarray(2, dtype), ahead=jnp.asarray(1, dtype))
+    expected = table(attn.window(back=2, ahead=1), 7, 7)
+    with jax.numpy_dtype_promotion("standard"):
+        np.testing.assert_array_equal(table(narrow, 7, 7), expected)
+
+
+@pytest.mark.parametrize("tiling", [Tiling(strip=4, step=4), Tiling(0, rows=2, cols=2)])
+def test_the_lowest_position_is_behind_every_window(tiling):
+    """As a ring buffer may mark a place that holds no key yet."""
+    lowest, places = -(2**31), jnp.arange(7)
+    key_pos = places.at[jnp.array([1, 3])].set(lowest)
+    x = jnp.asarray(Draw(7).normal(7, 3))
+    for mask in (attn.window(back=2), attn.causal & attn.window(back=2, ahead=9)):
+        shown = table(mask, 7, 7) & (np.asarray(key_pos) != lowest)
+        stand = attn.at(places, key_pos)
+        expected = attn.attend(attn.dense(shown), x, x, x).value
+        got = attn.attend(mask, x, x, x, at=stand, backend="dense").value
+        np.testing.assert_allclose(got, expected, rtol=1e-5)
+        blockwise = {"backend": "blockwise", "tiling": tiling}
+        got = attn.attend(mask, x, x, x, at=stand, **blockwise).value
+        np.testing.assert_allclose(got, expected, rtol=1e-5)

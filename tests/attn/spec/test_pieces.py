@@ -259,6 +259,10 @@ def test_alibi_takes_the_slopes_of_the_paper():
     np.testing.assert_allclose(eight, [2.0**-i for i in range(1, 9)])
     six = attn.alibi.for_heads(6).slopes.value
     np.testing.assert_allclose(six, [2.0**-i for i in (2, 4, 6, 8, 1, 3)])
+    with jax.enable_x64(True):
+        sixteen = attn.alibi.for_heads(16).slopes.value
+        exact = [2.0 ** (-i / 2) for i in range(1, 17)]
+        np.testing.assert_allclose(sixteen, exact, rtol=1e-15)
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,13 @@ def test_a_learned_base_and_a_base_per_head():
     assert slope != 0
 
 
+def test_a_base_of_64_bits_is_the_same_as_a_number():
+    with jax.enable_x64(True):
+        x, far = jnp.asarray(tokens(), "float64"), jnp.asarray(POSITIONS) + 10_000
+        got = attn.rotary(base=jnp.float64(10000.0)).rotate(x, far)
+        np.testing.assert_allclose(got, attn.rotary.rotate(x, far), atol=1e-11)
+
+
 @pytest.mark.parametrize("factor", [0.5, 4.0])
 def test_yarn_takes_its_numbers_as_data(factor):
     x, positions = jnp.asarray(tokens()), jnp.asarray(POSITIONS)
