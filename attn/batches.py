@@ -80,8 +80,8 @@ def of_all_heads(who: str, name: str, given: Any) -> Any:
     array = given.value if isinstance(given, per_batch) else given
     if is_varying(array):
         raise ValueError(
-            f"{who}: `{name}` is the same for all heads, got {array.word}; give [T] or "
-            "[B, T]."
+            f"{who}: `{name}` is of tokens, which all heads share; got {array.word}, "
+            "give [T] or [B, T]."
         )
     return array
 

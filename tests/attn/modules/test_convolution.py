@@ -60,7 +60,7 @@ def test_documents_may_be_said_by_per_batch_but_not_by_head():
     expected = model(TOKENS, at=attn.at(segment=segment))
     got = model(TOKENS, at=attn.at(segment=attn.per_batch(segment)))
     np.testing.assert_array_equal(got, expected)
-    message = "^convolution: `segment` is the same for all heads, got per_head; give"
+    message = "^convolution: `segment` is of tokens, which all heads share; got per_"
     with pytest.raises(ValueError, match=message):
         model(TOKENS, at=attn.at(segment=attn.per_head(segment)))
 
