@@ -1,10 +1,12 @@
 """Parents, file and overrides, laid over each other; faults are collected."""
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path as FilePath
 from typing import Any
 
+from experiments.commands.find import configs_folder
 from experiments.config.errors import ConfigError, Fault, printable, show
 from experiments.config.files import Unreadable, display, read_text
 from experiments.config.origin import Origin, Origins, split
@@ -54,7 +56,7 @@ class Layers:
             return
         at = tree.origins.get(("extends",))
         for parent in self.parents(tree.data.pop("extends", None), at):
-            self.add_file(path.parent / parent, (*below, path.resolve()), at)
+            self.add_file(parent_file(path, parent), (*below, path.resolve()), at)
         self.merge(tree)
 
     def read(self, path: FilePath, below: tuple[FilePath, ...]) -> Tree:
@@ -120,6 +122,18 @@ class Layers:
             self.origins.at[path] = Origin(at.place, self.count, at.line)
         _lay_over(self.data, tree.data)
         self.note(tree.faults)  # and counts this layer
+
+
+def parent_file(path: FilePath, name: str) -> FilePath:
+    """The file that `extends: name` means in a file: one beside it, else a shipped one.
+
+    A missing one is looked for beside it, where its reader will say so.
+    """
+    beside = path.parent / name
+    if os.path.lexists(beside):
+        return beside
+    shipped = {each.name: each for each in configs_folder().glob("*.yaml")}
+    return shipped.get(name) or shipped.get(f"{name}.yaml") or beside
 
 
 def _order(at: Origin | None) -> tuple[int, int]:

@@ -272,6 +272,13 @@ class TestExtends:
         path = write(tmp_path, "deep/er/x.yaml", "extends: ../mid.yaml\n")
         assert load(path).seed == 3
 
+    def test_a_shipped_config_has_a_name_and_a_file_beside_comes_first(self, tmp_path):
+        for name in ("tiny_lm", "tiny_lm.yaml"):
+            path = write(tmp_path, "mine.yaml", f"extends: {name}\n")
+            assert load(path).train == load("configs/tiny_lm.yaml").train
+        write(tmp_path, "tiny_lm.yaml", "seed: 3\n")
+        assert load(write(tmp_path, "x.yaml", "extends: tiny_lm.yaml\n")).seed == 3
+
     def test_lists_replace_and_null_resets(self, tmp_path):
         write(tmp_path, "base.yaml", "tags: [a, b]\nmodel:\n  layers: 2\n")
         path = write(tmp_path, "x.yaml", "extends: base.yaml\ntags: [c]\nmodel: null\n")
