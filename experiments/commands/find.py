@@ -85,6 +85,8 @@ def find_run(name: str | None, root: Path) -> Path:
     if name is None:
         return max(there, key=lambda path: (path / "manifest.json").stat().st_mtime)
     found = [each for each in there if each.name.startswith(Path(name).name)]
+    whole = [each for each in found if each.name.rpartition("-")[0] == Path(name).name]
+    found = whole or found  # `a` is the run `a-1bdf315b`, though `ab-2f15e1ab` is there
     if len(found) == 1:
         return found[0]
     if found:

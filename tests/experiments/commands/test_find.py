@@ -53,6 +53,15 @@ def test_a_run_by_path_name_start_or_as_the_latest(folder):
         find.find_run("x8", root)
 
 
+def test_a_whole_name_is_no_start_of_a_longer_one(folder):
+    root, names = pathlib.Path("runs"), ("tiny", "tiny_lm")
+    for name in names:
+        with Run.begin(load("tiny.yaml", [f"name={name}"]), root):
+            pass
+    for name in names:
+        assert find.find_run(name, root).name.startswith(f"{name}-")
+
+
 def test_overrides_are_told_from_files(folder):
     (folder / "a=b.yaml").write_text("seed: 1\n")
     words = ["seed=3", "a=b.yaml", "model.mask=causal & window(back=3)"]
