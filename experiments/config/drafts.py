@@ -71,5 +71,7 @@ def words(changes: Mapping[str, Change]) -> str:
 
 
 def show_value(value: Any) -> str:
-    """A value in a variant's name."""
+    """A value in a variant's name, as one would write it."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(show_value, value))}]"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.config import ConfigError, load
+from experiments.config import ConfigError, drafts, load
 from experiments.config.many import load_many
 
 SWEEP = """\
@@ -139,3 +139,9 @@ sweep:
 """
     message = "a range of whole numbers has whole ends, got 1.6, 3.4."
     assert faults(written, text) == [f"many.yaml:5: sweep.axes.model.layers: {message}"]
+
+
+def test_a_list_in_a_variants_name_is_as_one_writes_it():
+    assert drafts.show_value(["mlp", "heads"]) == "[mlp, heads]"
+    assert drafts.show_value((0.9, 0.95)) == "[0.9, 0.95]"
+    assert drafts.show_value([]) == "[]"
