@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from attn.backends import cuts
 from attn.backends.walk import Walk
+from attn.numerics import accumulation_dtype
 
 # What a checkpoint around a call keeps: enough to need no product twice.
 KEPT = jax.checkpoint_policies.save_only_these_names("attention.fold")
@@ -108,13 +109,20 @@ class Pulls:
             return totals, []
 
         fills = [walk.alone(place) * n for n, place in enumerate(places)]
-        both = zip(self._only(leaves), fills, strict=True)
-        totals = [jnp.full(x.shape, fill, x.dtype) for x, fill in both]
+        some = self._only(leaves)
+        both = zip(some, fills, places, strict=True)
+        totals = [jnp.full(x.shape, n, self._wide(x, place)) for x, n, place in both]
         inputs = [*leaves, *jax.tree.leaves(cotangent)]
-        return walk.over(step, inputs, totals, saved)[0]
+        totals = walk.over(step, inputs, totals, saved)[0]
+        return [x.astype(y.dtype) for x, y in zip(totals, some, strict=True)]
+
+    def _wide(self, leaf: jax.Array, place: list) -> Any:
+        """The dtype of a total: 16 bits would round it at every call that adds."""
+        return leaf.dtype if self.walk.alone(place) else accumulation_dtype(leaf.dtype)
 
     def _grown(self, total, part, place, at):
         """A total with the part of a call, which is added where others add too."""
+        part = part.astype(total.dtype)
         if not self.walk.alone(place):
             part = part + cuts.read(total, place, at)
         return cuts.written(total, part, place, at)

@@ -359,3 +359,26 @@ def test_explain_takes_the_dtype_that_a_call_would():
     """Without 64 bits JAX computes NumPy's float64 in float32."""
     wide = np.zeros(Q.shape), np.zeros(K.shape), np.zeros(V.shape)
     assert attn.explain("causal", *wide).shapes.dtype == jnp.float32
+
+
+def test_a_key_that_many_queries_share_sums_its_gradient_wide():
+    """One of 16 bits would be rounded by every head that adds to it."""
+    draw, heads = Draw(seed=3), 32
+    shapes = ((1, 16, heads, 8), (1, 16, 1, 8), (1, 16, 1, 8))
+    narrow = [jnp.asarray(draw.normal(*x), jnp.bfloat16) for x in shapes]
+
+    def gradient(arrays, backend):
+        loss = lambda *x: jnp.sum(  # noqa: E731
+            jnp.sin(
+                attn.attend_heads("causal", *x, backend=backend).value.astype("float32")
+            )
+        )
+        found = jax.grad(loss, (1, 2))(*arrays)
+        return [np.asarray(x, np.float64) for x in found]
+
+    exact = gradient([x.astype(jnp.float32) for x in narrow], "dense")
+    errors = [
+        [np.linalg.norm(x - y) for x, y in zip(gradient(narrow, b), exact, strict=True)]
+        for b in ("blockwise", "dense")
+    ]
+    assert np.all(np.array(errors[0]) <= 1.5 * np.array(errors[1])), errors
