@@ -27,12 +27,12 @@ def short_convolution(x: Array, taps: Array, segment: Array | None = None) -> Ar
     Raises:
       ValueError: A shape does not fit; the message names the axis.
 
-    Reference: Allen-Zhu 2025, section 3, arXiv 2512.17351 (Canon layers, with this
+    Reference: Allen-Zhu 2025, arXiv 2512.17351 (Canon layers, with this
       residual); Gu and Dao 2023, section 3.4, arXiv 2312.00752 (before a mixer).
     """
+    check_shapes(x, taps, segment)
     # Shifted copies, and no convolution: XLA:CPU takes 100 times as long over one with
     # a group for each feature.
-    check_shapes(x, taps, segment)
     wide = widen(x)
     weights = [along_last(row, wide) for row in taps]
     added = wide * weights[0]
