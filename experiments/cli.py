@@ -26,8 +26,8 @@ from experiments.commands import (
     sweep,
     train,
 )
-from experiments.commands.find import find_config
 from experiments.manifest import version
+from experiments.shipped import find_config
 
 VERBS = {
     "train": (train.train, "attn train configs/tiny_lm.yaml optim.lr=3e-3"),

@@ -130,9 +130,9 @@ def step() -> list[Finding]:
     import jax
 
     from experiments import tasks
-    from experiments.commands.find import find_config
     from experiments.config import load
     from experiments.setup import assemble
+    from experiments.shipped import find_config
 
     config = load(find_config(None))
     setup = assemble(config, tasks.build(config.data))

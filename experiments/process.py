@@ -25,8 +25,8 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _IMPORTED = time.monotonic()
 _made: dict[str, object] = {}
 KEEP_MAPPED = 1 << 30  # bytes; above any temporary arena of a step on a CPU
-LEFT = "left alone"
 KEEP_TRIMMED = 2**31 - 1  # the largest value that mallopt takes
+LEFT, KEPT = "left alone", "keeps freed memory"
 
 
 class ProcessError(UserError):
@@ -167,7 +167,7 @@ def keep_memory() -> str:
         return "no mallopt here"
     done = mallopt(M_MMAP_THRESHOLD, KEEP_MAPPED)
     done = mallopt(M_TRIM_THRESHOLD, KEEP_TRIMMED) and done
-    return "keeps freed memory" if done else "mallopt refused"
+    return KEPT if done else "mallopt refused"
 
 
 def append_xla_flags(flags: str) -> str:

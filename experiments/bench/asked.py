@@ -20,7 +20,7 @@ class Asked:
     """What `attn bench` was asked for; None and empty mean the table's own.
 
     Args:
-      suite: attention, layer, step or compile.
+      suite: attention, layer, step, compile, recipe or flash_grid.
       only: part of the labels.
       everything: cases that are not brief, too.
       spec, shape, backend: of one attention case instead of the table's.

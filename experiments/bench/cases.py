@@ -10,6 +10,7 @@ from experiments.bench.work import (
     AttentionWork,
     CompileWork,
     LayerWork,
+    RecipeWork,
     StepWork,
     Work,
 )
@@ -169,11 +170,16 @@ COMPILE = [
     ),
     Case(CompileWork(deep=12), (Goal("deep"),)),
 ]
+RECIPES = [
+    Case(RecipeWork(), (Goal("torch", 1.2, 1.5),), brief=True),
+    Case(RecipeWork("fast_shakespeare", below=1.88), (Goal("torch", 6.0, 10.0),), True),
+]
 SUITES = {
     "attention": ATTENTION,
     "layer": LAYER,
     "step": STEP,
     "compile": COMPILE,
+    "recipe": RECIPES,
     "flash_grid": FLASH_GRID,
 }
 

@@ -49,6 +49,7 @@ NEEDED = {
     "layer": ("matmul", "batched", "copy", "exp", "dispatch"),
     "step": ("matmul", "batched", "copy", "exp", "dispatch"),
     "compile": (),  # it has no FLOPs
+    "recipe": (),  # nor have a process that starts, and a disk
 }
 BIG = 8  # times the side of a CPU's product, to fill an accelerator
 

@@ -28,6 +28,7 @@ class Contender:
       units: pieces of work that a call does, as steps of training.
       given: arrays that others need for the same work, as weights.
       profile: writes a trace into a folder and returns lines about it.
+      after: what is known after a turn; the record has a list of it, turn by turn.
     """
 
     call: Callable[[], Any]
@@ -36,6 +37,7 @@ class Contender:
     units: int = 1
     given: Callable[[], Arrays] = dict
     profile: Callable[[Path], str] | None = None
+    after: Callable[[], Mapping[str, Any]] = dict
 
 
 def only_causal(spec: str) -> None:

@@ -1,12 +1,12 @@
 """What else is known of each contender: stages, bytes, operations, backends."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from experiments.bench.hlo import KINDS
 from experiments.bench.race import OURS
 from experiments.bench.record import Measured
-from experiments.bench.table import size
+from experiments.bench.table import numbers, size
 from experiments.bench.words import took
 from experiments.report.html import Html, join, tag
 
@@ -74,6 +74,8 @@ def _readers() -> Iterator[tuple[str, Callable[[Facts], str | None]]]:
     for key in ("cores", "torch_threads", "allocator", "device"):
         yield key.replace("_", " "), _reader(key, str)
     yield "seeds", _seeds
+    yield "validation losses", _reader("validation_losses", numbers)
+    yield "seeds of the runs", _reader("run_seeds", _words)
     yield "kernel", lambda facts: facts.get("kernel")
     yield "library calls", lambda facts: ", ".join(_program(facts).get("calls", ()))
 
@@ -88,6 +90,10 @@ def _reader(
         return None if value is None else word(value)
 
     return read
+
+
+def _words(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values))
 
 
 def _seeds(facts: Facts) -> str:

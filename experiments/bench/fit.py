@@ -5,16 +5,16 @@ from dataclasses import replace
 
 from experiments.bench.cases import Case
 from experiments.bench.work import (
-    RECIPE,
     AttentionWork,
     CompileWork,
     LayerWork,
+    RecipeWork,
     StepWork,
     Work,
 )
-from experiments.commands.find import find_config
 from experiments.config import ConfigError, load
 from experiments.errors import UserError
+from experiments.shipped import find_config
 
 
 def per_token(spec: str) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ def unfit(work: Work) -> str:
     Raises:
       ValueError: the notation cannot be read.
     """
-    if isinstance(work, StepWork | CompileWork):
+    if isinstance(work, StepWork | CompileWork | RecipeWork):
         return misconfigured(work)
     if not isinstance(work, AttentionWork | LayerWork):
         return ""
@@ -52,11 +52,11 @@ def unfit(work: Work) -> str:
     )
 
 
-def misconfigured(work: StepWork | CompileWork) -> str:
-    """Why the runner would refuse the config of a step, in a line; empty if not."""
+def misconfigured(work: StepWork | CompileWork | RecipeWork) -> str:
+    """Why the runner would refuse the config, in a line; empty if it would not."""
     try:
         for overrides in work.configs():
-            load(find_config(RECIPE), ["data.path=text.txt", *overrides])
+            load(find_config(work.config), ["data.path=text.txt", *overrides])
     except ConfigError as error:
         return str(error.faults[0]).rstrip(".")
     return ""

@@ -12,6 +12,7 @@ from experiments.bench.words import counted, took
 from experiments.policy import content_policy
 from experiments.report.html import Html, join, tag
 
+BY_CALLS = ("compile", "recipe")  # suites of which a turn is one call
 SHARED = ("page.css", "colours.css", "print.css")
 COLUMNS = ("", "time", "mad", "ratio", "95% interval", "goal", "floor", "temporary")
 
@@ -93,7 +94,7 @@ def _case(case: Measured, colour: dict[str, str]) -> Html:
     load = tag("span", f"load {before:.1f} before, {after:.1f} after", class_="load")
     caption = tag("figcaption", tag("strong", case.label), " ", load)
     table = _table(case.label, [_cells(row) for row in case.rows])
-    more = details(case, is_open=case.work["suite"] == "compile")
+    more = details(case, is_open=case.work["suite"] in BY_CALLS)
     notes = [tag("li", each, class_="invalid") for each in _notes(case)]
     listed = tag("ul", *notes) if notes else None
     return tag("figure", caption, charts.bars(case, colour), table, listed, more)
@@ -161,9 +162,11 @@ def _ceilings(record: Record) -> Html | None:
 def _method(record: Record) -> Html:
     rules, about = record.rules, record.about
     known = {name: x for name, x in about["versions"].items() if x}
+    once = record.cases and record.cases[0].work["suite"] in BY_CALLS
+    turn = "one call" if once else f"{rules['burst']:g} s"
     texts = [
         f"Every contender has a process of its own; they take turns for"
-        f" {rules['rounds']} rounds of {rules['burst']:g} s, in one order and then in"
+        f" {rules['rounds']} rounds of {turn}, in one order and then in"
         f" the other. A bar is the median over rounds, its line the 95% bootstrap"
         f" interval, the dashed mark the floor that the ceilings imply. Ratios are a"
         f" rival's time over ours. Outputs were compared with ours before any timing.",

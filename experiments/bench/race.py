@@ -166,7 +166,7 @@ class Field:
             self.expected = found
             return None
         error = distance(self.expected, found)
-        bound = AGREE[getattr(self.work, "dtype", "float32")]
+        bound = self.work.agree or AGREE[getattr(self.work, "dtype", "float32")]
         if not error <= bound:
             raise Refused(f"its result differs from ours by {error:.1e} of its size")
         return error
@@ -200,6 +200,8 @@ class Field:
         result.rounds.append([seconds / units for seconds in said["times"]])
         for key in ("faults", "cpu"):
             result.facts.setdefault(key, []).append(said[key] / units)
+        for key, value in said["after"].items():
+            result.facts.setdefault(key, []).append(value)
 
     def profiles(self, folder: Path) -> None:
         """A trace of each that can write one, or why it cannot, after all timing."""

@@ -1,6 +1,6 @@
 """A run as lines for a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from experiments.bench.race import CONTROL, OURS
 from experiments.bench.record import UNJUDGED, Measured, Record, Row
@@ -119,8 +119,15 @@ def notes(case: Measured) -> Iterator[str]:
         if profile := row.facts.get("profile"):
             yield f"{row.name}:"
             yield from (f"  {line}" for line in profile.splitlines())
+        if row.name != CONTROL and (losses := row.facts.get("validation_losses")):
+            yield f"{row.name}: validation losses {numbers(losses)}"
         if kernel := row.facts.get("kernel"):
             yield f"{row.name}: {kernel}"
+
+
+def numbers(values: Sequence[float]) -> str:
+    """A list for a line."""
+    return ", ".join(f"{x:.3f}" for x in values)
 
 
 def verdict(record: Record) -> Iterator[str]:

@@ -114,7 +114,8 @@ def settle(threads: int | None, allocator: bool) -> str:
     os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
     if threads and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-    return process.keep_memory() if allocator else process.LEFT
+    process.prepare(process.Settings(allocator=allocator))
+    return str(process.made()["allocator"])
 
 
 def settings(allocator: str) -> dict[str, Any]:
@@ -147,7 +148,7 @@ def run(contender: Contender, seconds: float, least: int = 3) -> dict[str, Any]:
 
     Returns:
       `times`, seconds of each call, `faults` minor page faults and `cpu` seconds of
-      the processor, both of a call.
+      the processor, both of a call, and what is known `after` them.
     """
     if least > 1:
         contender.call()
@@ -163,6 +164,7 @@ def run(contender: Contender, seconds: float, least: int = 3) -> dict[str, Any]:
         "times": times,
         "faults": faults / len(times),
         "cpu": used / len(times),
+        "after": dict(contender.after()),
     }
 
 

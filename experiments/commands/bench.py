@@ -1,4 +1,4 @@
-"""`attn bench`: what attention, a layer, a step or compiling costs, beside rivals."""
+"""`attn bench`: what attention, a layer, a step or a whole run costs, beside rivals."""
 
 import json
 import os
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 FOLDER = Path("bench")
 OF_STUDIES = ("--rounds", "--burst", "--out", "--profile", "--force", "--json")
 NOTHING = "Stopped; nothing was measured to its end, nothing was written."
-SELDOM = 10.0  # seconds between lines where there is no terminal
 
 Words = Annotated[
     list[str],
     typer.Argument(
-        metavar="attention|layer|step|compile|flash_grid|STUDY.yaml|list|diff A B",
+        metavar="attention|layer|step|compile|recipe|flash_grid|"
+        "STUDY.yaml|list|diff A B",
         help="A suite of cases, or a study of your own. `list` shows them; `diff`"
         " compares two records or two optimized HLO texts.",
         show_default=False,
@@ -169,11 +169,12 @@ def _run(
     options: dict[str, Any],
     as_json: bool,
 ) -> int:
-    from dataclasses import replace  # late, like the three below, for start-up time
+    from dataclasses import replace  # late, like the four below, for start-up time
 
     from experiments.bench import suite as runs
     from experiments.bench import table
     from experiments.bench.fit import check_here
+    from experiments.bench.screen import Screen
 
     rules = replace(rules, **options)
     record, screen = runs.new(suite, rules), Screen(quiet=as_json)
@@ -259,50 +260,3 @@ def _diff(words: list[str], as_json: bool) -> int:
     lines = diff(Path(words[0]), Path(words[1]))
     print(json.dumps(lines) if as_json else "\n".join(lines))
     return 0
-
-
-class Screen:
-    """Cases as they come, and on a terminal what is being measured now.
-
-    Args:
-      quiet: whether to say nothing.
-    """
-
-    def __init__(self, *, quiet: bool):
-        self.quiet = quiet
-        self.last = time.monotonic()
-        self.is_terminal = sys.stderr.isatty() and not quiet
-
-    def begin(self, cases: int, seconds: float) -> None:
-        """What is about to happen."""
-        from experiments.progress import duration  # late, for start-up time
-
-        if not self.quiet:
-            what = "1 case" if cases == 1 else f"{cases} cases"
-            print(f"{what}, about {duration(seconds)}.", flush=True)
-
-    def tell(self, text: str) -> None:
-        """Overwrites the line of what goes on; elsewhere, a line now and then."""
-        now = time.monotonic()
-        if self.is_terminal:
-            print(f"\r\x1b[K{text[:100]}", end="", file=sys.stderr, flush=True)
-        elif not self.quiet and now - self.last > SELDOM:
-            self.last = now
-            print(text, file=sys.stderr, flush=True)
-
-    def done(self, case: Any, left: float) -> None:
-        """A case and how long the others will take."""
-        from experiments.bench import table  # late, for start-up time
-        from experiments.progress import duration
-
-        if self.quiet:
-            return
-        self.end()
-        print("\n".join(table.case_lines(case)), flush=True)
-        if left > 1:
-            print(f"  ({duration(left)} left)", flush=True)
-
-    def end(self) -> None:
-        """Clears the line."""
-        if self.is_terminal:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

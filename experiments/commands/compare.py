@@ -87,7 +87,7 @@ def noise(
     as_json: AsJson = False,
 ) -> int:
     """Train one config with several seeds: which differences can be seen at all."""
-    from experiments.commands.find import find_config
+    from experiments.shipped import find_config
     from experiments.sweep.noise import noise_of  # late, for start-up time
 
     path = find_config(file)

@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from experiments.commands.find import configs_folder
+from experiments.shipped import configs_folder
 
 Offer = tuple[str, str]  # a word and its meaning
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from experiments.commands.find import configs_folder
 from experiments.commands.options import AsJson
 from experiments.config import names
 from experiments.errors import UserError
+from experiments.shipped import configs_folder
 
 
 class Row(NamedTuple):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from experiments.commands.find import find_config
 from experiments.commands.options import RUNS, AsJson, Runs
+from experiments.shipped import find_config
 
 if TYPE_CHECKING:
     from experiments.config.many import Many

@@ -3,8 +3,8 @@
 from typing import Any
 
 from experiments import tasks
-from experiments.commands.find import configs_folder
 from experiments.config import names
+from experiments.shipped import configs_folder
 
 # A shipped config whose model and optimizer suit other tasks of its kind of model too.
 LIKE = {"decoder": "induction", "seq2seq": "dates", "classifier": "dates"}

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from experiments.commands.find import find_config
 from experiments.config import Config, config_hash, did_you_mean, load
 from experiments.config.drafts import show_value
 from experiments.config.show import inert
 from experiments.errors import UserError
 from experiments.folder import MANIFEST
 from experiments.records import Damaged, RunRecord, read_runs
+from experiments.shipped import find_config
 from experiments.sweep.index import Index, is_index, read_index
 from experiments.sweep.traced import put
 from experiments.variants import WATCHED

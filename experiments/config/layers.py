@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path as FilePath
 from typing import Any
 
-from experiments.commands.find import configs_folder
 from experiments.config.errors import ConfigError, Fault, printable, show
 from experiments.config.files import Unreadable, display, read_text
 from experiments.config.origin import Origin, Origins, split
 from experiments.config.paths import texts
 from experiments.config.source import Tree, read_tree
+from experiments.shipped import configs_folder
 
 MOST_FILES = 64
 NULLS = ("null", "Null", "NULL", "~")

@@ -12,7 +12,7 @@ from experiments.config.errors import ConfigError, Fault
 from experiments.config.layers import Layers
 from experiments.config.origin import Origins, Path
 from experiments.config.paths import fields, is_section, unknown_key, wrong_value
-from experiments.config.resolve import check
+from experiments.config.rules import check
 from experiments.config.schema import Config
 from experiments.config.section import Section
 

@@ -7,8 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import canary, cli, doctor, manifest
-from experiments.commands import find
+from experiments import canary, cli, doctor, manifest, shipped
 from experiments.doctor import BAD, OK, WARNING
 
 GOOD = {"jax": "0.12.0.1", "jaxlib": "0.12.0.1", "flax": "0.12.12"}
@@ -94,7 +93,7 @@ def test_the_command(monkeypatch, tmp_path, capsys):
         f"data: {{path: {tmp_path / 'text'}, context: 8, batch: 4}}\n"
     )
     monkeypatch.setattr(
-        find, "find_config", lambda _: pathlib.Path(tmp_path, "tiny.yaml")
+        shipped, "find_config", lambda _: pathlib.Path(tmp_path, "tiny.yaml")
     )
     monkeypatch.setattr(doctor, "compiler", list)
     with jax.numpy_dtype_promotion("standard"):  # optax does not keep the strict one

@@ -30,4 +30,8 @@ CONTENDERS: Mapping[str, Mapping[str, str]] = {
         "ours": f"{HERE}.ours_compile:shallow",
         "deep": f"{HERE}.ours_compile:deep",
     },
+    "recipe": {
+        "ours": f"{HERE}.ours_recipe:recipe",
+        "torch": f"{HERE}.torch_recipe:recipe",
+    },
 }

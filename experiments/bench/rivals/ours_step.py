@@ -11,8 +11,8 @@ from experiments import process, session
 from experiments.bench.contender import Arrays, Contender
 from experiments.bench.rivals.text import TEXT, symbols
 from experiments.bench.work import RECIPE, StepWork
-from experiments.commands.find import find_config
 from experiments.config import Config, load
+from experiments.shipped import find_config
 
 STEPS = 8  # of a timed call: `attn train` takes as many as fit into a second
 CHECKED = 5  # steps whose losses must agree

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from experiments.bench import charts, diff, page, record, suite, table
+from experiments.bench import diff, page, plots, record, suite, table
 from experiments.bench import words as as_words
 from experiments.bench.cases import Case, Goal
 from experiments.bench.race import CONTROL, OURS, Result, Rules
@@ -237,18 +237,18 @@ def test_the_ceilings_differ_in_dash_and_are_named_at_their_lines(made):
     ],
 )
 def test_a_label_on_an_axis_is_short(value, is_binary, said):
-    assert charts.short(value, charts.Axis("x", is_binary=is_binary)) == said
+    assert plots.short(value, plots.Axis("x", is_binary=is_binary)) == said
 
 
 def test_marks_are_powers_of_two_or_round_numbers():
-    assert charts.marks((60, 600), charts.Axis("T", is_binary=True)) == [
+    assert plots.marks((60, 600), plots.Axis("T", is_binary=True)) == [
         64,
         128,
         256,
         512,
     ]
-    assert charts.marks((1.5, 24), charts.Axis("s")) == [2, 5, 10, 20]
-    assert charts.marks((0.5, 2e3), charts.Axis("s")) == [1, 10, 100, 1000]
+    assert plots.marks((1.5, 24), plots.Axis("s")) == [2, 5, 10, 20]
+    assert plots.marks((0.5, 2e3), plots.Axis("s")) == [1, 10, 100, 1000]
 
 
 def test_a_difference_says_time_ratio_and_operations(made, tmp_path):

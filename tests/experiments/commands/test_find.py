@@ -18,25 +18,6 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_config_by_path_or_by_name(folder, monkeypatch):
-    shipped = folder / "shipped"
-    shipped.mkdir()
-    (shipped / "tiny_lm.yaml").write_text("seed: 1\n")
-    monkeypatch.setattr(find, "configs_folder", lambda: shipped)
-    path = shipped / "tiny_lm.yaml"
-    for name in (None, "tiny_lm", "tiny_lm.yaml", "configs/tiny_lm.yaml"):
-        assert find.find_config(name) == path
-    (folder / "tiny_lm.yaml").write_text("seed: 2\n")  # the nearer file wins
-    assert find.find_config("tiny_lm.yaml") == pathlib.Path("tiny_lm.yaml")
-
-
-def test_a_run_is_no_config(folder):
-    with Run.begin(load("tiny.yaml"), "runs") as run:
-        pass
-    with pytest.raises(UserError, match=r"is a run, not a config\. Did you mean `att"):
-        find.find_config(str(run.path))
-
-
 def test_a_run_by_path_name_start_or_as_the_latest(folder):
     root, made = pathlib.Path("runs"), []
     for width in (8, 16, 24):

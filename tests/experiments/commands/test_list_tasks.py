@@ -5,9 +5,9 @@ import json
 import pytest
 
 from experiments import cli, tasks
-from experiments.commands.find import configs_folder
 from experiments.commands.tasks import LIKE, details, long
 from experiments.config import load, names
+from experiments.shipped import configs_folder
 
 
 def test_each_task_has_its_presets_with_chance(capsys):

@@ -2,10 +2,10 @@
 
 import pytest
 
-from experiments.commands.find import DEFAULT, configs_folder
 from experiments.config import load
 from experiments.config.many import load_many
 from experiments.config.notation import check_notation
+from experiments.shipped import DEFAULT, configs_folder
 from experiments.sweep.verb import check_points
 
 SHIPPED = sorted(configs_folder().glob("*.yaml"))

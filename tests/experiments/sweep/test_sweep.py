@@ -11,10 +11,10 @@ import pytest
 
 from experiments import sinks
 from experiments.cli import main
-from experiments.commands.find import configs_folder
 from experiments.config.many import load_many
 from experiments.errors import UserError
 from experiments.run import Run
+from experiments.shipped import configs_folder
 from experiments.sweep import launch
 from experiments.sweep.cluster import options_of
 from experiments.sweep.index import read_index

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from experiments import tasks
-from experiments.commands.find import configs_folder
 from experiments.config import load
 from experiments.setup import assemble
+from experiments.shipped import configs_folder
 from tests.experiments.relaxed import relaxed  # noqa: F401
 
 TIMES_FASTER = 20
