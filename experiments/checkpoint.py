@@ -117,12 +117,18 @@ class Store:
         checksums.verify(path)
         notes = self.notes(step)
         check_shapes(path, notes["arrays"], flatten_shapes(like))
-        found = _checkpointer().restore((path / ARRAYS).resolve())
-        order = [
-            found[name] if name in found else np.zeros(leaf.shape, leaf.dtype)
-            for name, leaf in flatten_shapes(like).items()
-        ]
+        found = _restored(path, notes)
+        order = [found[name] for name in flatten_shapes(like)]
         return jax.tree.unflatten(jax.tree.structure(like), order), notes
+
+    def arrays(self, step: int) -> dict[str, np.ndarray]:
+        """All arrays of a checkpoint under their names, every byte verified.
+
+        Raises:
+          CheckpointError: it is damaged.
+        """
+        checksums.verify(self.path(step))
+        return _restored(self.path(step), self.notes(step))
 
     def newest(self, like: Tree) -> Iterator[tuple[Tree, dict[str, Any]] | str]:
         """Tries the checkpoints, latest first: a fault for each unreadable one.
@@ -205,6 +211,15 @@ def _write(new: Path, arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> N
         sync(file)
     for folder in {file.parent for file in files} | {new}:
         sync(folder)
+
+
+def _restored(path: Path, notes: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The arrays of a folder, those without elements too, which are not in files."""
+    found = _checkpointer().restore((path / ARRAYS).resolve())
+    return {
+        name: found[name] if name in found else np.zeros(shape, np.dtype(dtype))
+        for name, (dtype, shape) in notes["arrays"].items()
+    }
 
 
 def _swap(new: Path, path: Path) -> None:

@@ -5,7 +5,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from experiments import storage, tasks
+from experiments import storage, tasks, weights
+from experiments.config import Config
 from experiments.errors import UserError
 from experiments.run import Run
 from experiments.tasks.task import Batch, Task
@@ -36,8 +37,11 @@ def task_of(run: Run, *, keep: bool = False) -> Task:
     path = run.path / NAME
     saved = _read(path) if path.exists() else None
     try:
-        text = None if saved is None else json.dumps(saved["vocabulary"])
-        task = tasks.build(run.config.data, vocabulary=text)
+        if saved is None:
+            task = build(run.config)
+        else:
+            text = json.dumps(saved["vocabulary"])
+            task = tasks.build(run.config.data, vocabulary=text)
     except UnknownCharacter:
         raise _changed(run.path) from None
     except VocabularyError as error:
@@ -46,6 +50,41 @@ def task_of(run: Run, *, keep: bool = False) -> Task:
         _write(path, task)
     elif saved is not None and saved["fingerprint"] != task.fingerprint:
         raise _changed(run.path)
+    return task
+
+
+def build(config: Config) -> Task:
+    """The task of a config; its tokens are those of the weights that it starts from.
+
+    Raises:
+      ConfigError: the data cannot be had, does not fit the config, or means other
+        tokens than the weights were learned with.
+    """
+    if (found := weights.source(config)) is None:
+        return tasks.build(config.data)
+    data, learned = config.data, found.run.config.data
+    saved = json.dumps(_read(found.run.path / NAME)["vocabulary"])
+    kept = saved if data.kind == learned.kind == "text" else None
+    for key in ("vocabulary", "vocabulary_size"):
+        if kept and (had := getattr(learned, key)) != getattr(data, key):
+            raise data.fault(
+                key,
+                f"the weights of {found.run.path} were learned with {had}; set it to"
+                " that.",
+            )
+    try:
+        task = tasks.build(data, vocabulary=kept)
+    except UnknownCharacter as error:
+        raise data.fault(
+            "path" if data.path else "source",
+            f"{str(error).partition(';')[0]}, from {found.run.path}; leave it out, or"
+            " start from other weights.",
+        ) from None
+    if task.vocabulary.to_json() != from_json(saved).to_json():
+        raise config.train.fault(
+            "weights",
+            f"{found.run.path} was trained with another vocabulary than this task's.",
+        )
     return task
 
 

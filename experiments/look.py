@@ -1,7 +1,6 @@
 """Looking at a run that was trained: its model, its score, what it says."""
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from experiments import process
 from experiments.answer import Answer, answer
 from experiments.asked import Asked
 from experiments.checkpoint import Store
-from experiments.checksums import is_whole
+from experiments.choice import choose
 from experiments.config import Config
 from experiments.data import task_of, without_text
 from experiments.errors import UserError
@@ -72,35 +71,6 @@ def fitting(config: Config) -> Config:
         return config
     mesh = config.mesh.model_copy(update={"devices": None})
     return config.model_copy(update={"mesh": mesh})
-
-
-def choose(store: Store, which: str, path: Path) -> int:
-    """The step of the checkpoint that is meant.
-
-    Raises:
-      UserError: there is none.
-    """
-    steps = store.steps()
-    if not steps:
-        raise UserError(
-            f"{path}: has no checkpoint yet. Continue it with `attn resume`."
-        )
-    if which in ("best", "last"):
-        best = whole(store) if which == "best" else None
-        return steps[-1] if best is None else best
-    if which.isdigit() and int(which) in steps:
-        return int(which)
-    known = ", ".join(map(str, steps))
-    raise UserError(f"{path}: no checkpoint `{which}`; expected best, last or {known}.")
-
-
-def whole(store: Store) -> int | None:
-    """The step of lowest validation loss among those that can be read."""
-    for step in store.by_loss():
-        if is_whole(store.path(step)):
-            return step
-        print(f"{store.path(step)}: damaged; taking the next best.", file=sys.stderr)
-    return None
 
 
 def score(trained: Trained, batches: int | None = None) -> dict[str, Any]:

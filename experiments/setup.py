@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
 
+from experiments import weights
 from experiments.answer import make_answer_call
 from experiments.config import Config, Derived, resolve
 from experiments.config.foresight import check_foresight
@@ -115,7 +117,14 @@ def assemble(config: Config, task: Any) -> Setup:
     placed = training.replicated
     if jax.tree.leaves(fixed):
         fixed = jax.jit(constants, out_shardings=placed)()
+    shapes = jax.eval_shape(start, seed)
     made = jax.jit(start, out_shardings=placed)
+    begun = jax.jit(partial(initial_state, training), out_shardings=placed)
+
+    def begin() -> State:
+        given = weights.read(config, shapes.params)
+        return made(seed) if given is None else begun(given)
+
     most = config.train.steps_per_call
     return Setup(
         config=config,
@@ -123,8 +132,8 @@ def assemble(config: Config, task: Any) -> Setup:
         task=task,
         training=training,
         inputs=jax.device_put(Inputs(task.arrays, fixed, seed), placed),
-        shapes=jax.eval_shape(start, seed),
-        start=lambda: made(seed),
+        shapes=shapes,
+        start=begin,
         train_call=make_train_call(training, most),
         eval_call=make_eval_call(training, most),
         answer_call=make_answer_call(config, model, apply),

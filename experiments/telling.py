@@ -19,6 +19,8 @@ def opening(setup: Setup, run: Run, step: int) -> str:
         f"{derived.tokens_per_step:,} tokens",
         f"{run.path}" + (f", from step {step:,}" if step else ""),
     ]
+    if (given := setup.config.train.weights) is not None and not step:
+        lines.append(f"starts from the weights of {given}")
     if setup.idle_devices:
         lines.append(
             f"{setup.idle_devices} devices are idle: {derived.microbatch} examples "

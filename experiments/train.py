@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 
 from experiments import telling
-from experiments.arrays import CheckpointError, NotFinite
+from experiments.arrays import CheckpointError, NotFinite, digest
 from experiments.checkpoint import Store
 from experiments.config import Config
 from experiments.course import Course, next_stop, saves_at
@@ -194,7 +194,10 @@ class Trainer:
                 "restore one, or start over with --fresh."
             )
         self.run.keep_metrics(0)
-        return Course(self.setup.start())
+        course = Course(self.setup.start())
+        if self.setup.config.train.weights is not None:  # their run may go on
+            self.run.describe(weights=digest(course.state.params))
+        return course
 
     def resume(self, state: Any, notes: dict[str, Any]) -> Course:
         """Goes on from a checkpoint, once the data has been found to be the same."""

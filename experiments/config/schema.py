@@ -171,6 +171,9 @@ class Train(Section):
     """How long, and how many steps a call."""
 
     duration: lasting("steps", "tokens") = says("2000steps", "length of the run")
+    weights: Path | None = says(
+        None, "a run whose weights are the start (null: drawn from the seed)"
+    )
     steps_per_call: Count = says(10, "optimizer steps in one compiled call")
     budget: lasting("min") | None = says(
         None, "clock time after which it saves and stops (null: none)", inert=True

@@ -21,6 +21,7 @@ LATER = (
     ("model", "taps"),
     ("optim", "newton_schulz"),
     ("sample", "top_p"),
+    ("train", "weights"),
 )
 # Keys that say where, not what: other devices give the same numbers up to rounding.
 PLACE = (("platform",), ("mesh", "devices"), ("process", "simulated_devices"))

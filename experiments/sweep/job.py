@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 
-from experiments import process, storage, tasks
+from experiments import process, storage
 from experiments.answer import check_prompt
 from experiments.config import Config
 from experiments.config.load import restored
-from experiments.data import task_of
+from experiments.data import build, task_of
 from experiments.errors import in_words
 from experiments.grid import evaluate_grid
 from experiments.run import Run, directory
@@ -87,7 +87,7 @@ def probe(job: Job) -> dict[str, float]:
     a step and a look at one validation batch, of each cell where there is a grid.
     """
     configs = [restored(dict(each)) for each in job.configs[: job.lanes]]
-    program = _program(job, configs[0], tasks.build(configs[0].data))
+    program = _program(job, configs[0], build(configs[0]))
     start = time.monotonic()
     call, judge = _caller(program, configs)
     call(1)

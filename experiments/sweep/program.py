@@ -9,9 +9,17 @@ import jax
 import numpy as np
 from jax import Array
 
+from experiments import weights
 from experiments.config import Config, resolve
 from experiments.setup import Setup, assemble, first_state, make_training
-from experiments.step import Inputs, State, Tree, eval_batches, train_steps
+from experiments.step import (
+    Inputs,
+    State,
+    Tree,
+    eval_batches,
+    initial_state,
+    train_steps,
+)
 from experiments.sweep.traced import Values, get, put
 
 
@@ -52,17 +60,25 @@ class Program:
         """A config's own setup, its functions those of this program."""
         setup, values = self.setup, self.values(config)
         inputs = replace(setup.inputs, seed=setup.place(np.uint32(config.seed)))
-        if not self.keys:
-            train, start = setup.train_call, partial(self._start, {}, inputs.seed)
-        else:
-            train = partial(self._train, values)
-            start = partial(self._start, values, inputs.seed)
+        train = partial(self._train, values) if self.keys else setup.train_call
+        start = partial(self.begin, config, values, inputs.seed)
         derived = resolve(config)
         shared = replace(setup, config=config, derived=derived, inputs=inputs)
         return replace(shared, start=start, train_call=train)
 
+    def begin(self, config: Config, values: Values, seed: Array) -> State:
+        """The state before the first step, with drawn or with given parameters."""
+        given = weights.read(config, self.setup.shapes.params)
+        if given is None:
+            return self._start(values, seed)
+        return self._begin(values, given)
+
+    def given(self, values: Values, params: Tree) -> State:
+        """The state before the first step, with given parameters."""
+        return initial_state(self.training(values), params)
+
     def start(self, values: Values, seed: Array) -> State:
-        """The state before the first step."""
+        """The state before the first step, its parameters drawn from a seed."""
         config, size = put(self.setup.config, values), self.setup.task.vocabulary.size
         return first_state(config, size, seed, self.training(values))
 
@@ -98,6 +114,10 @@ class Program:
     @cached_property
     def _start(self) -> Callable[..., State]:
         return self.jit(self.start)
+
+    @cached_property
+    def _begin(self) -> Callable[..., State]:
+        return self.jit(self.given)
 
     @cached_property
     def _train(self) -> Callable[..., Any]:

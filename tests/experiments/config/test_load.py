@@ -93,6 +93,7 @@ OTHER = {
     "optim.schedule.floor": 0.0,
     "train.duration": "1000steps",
     "train.steps_per_call": 5,
+    "train.weights": "runs/earlier",
     "train.budget": "5min",
     "train.fail_on_recompile": True,
     "eval.every": "100steps",

@@ -1,0 +1,217 @@
+"""A run that starts from the weights of another: which, with which tokens, and how."""
+
+import shutil
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from experiments import data, weights
+from experiments.arrays import digest
+from experiments.checkpoint import Store
+from experiments.config import ConfigError, load
+from experiments.look import load_trained
+from experiments.run import Run
+from experiments.setup import assemble
+from experiments.sweep.program import Program
+from experiments.train import train
+
+STUDY = """\
+name: study
+model: {layers: 1, heads: 2, width: 8}
+data: {path: text, vocabulary: char, context: 8, batch: 4}
+train: {duration: 4steps}
+eval: {every: 2, batches: 2}
+sample: {every: null}
+process: {allocator: false}
+"""
+FIRST, LAST = 3, 40
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text").write_text("a cat and a mat and a rat; " * 40)
+    (tmp_path / "study.yaml").write_text(STUDY)
+    return tmp_path
+
+
+def study(*settings):
+    return load("study.yaml", settings)
+
+
+def begun(*settings):
+    """The setup of a config, and the state that its run would begin with."""
+    config = study(*settings)
+    setup = assemble(config, data.build(config))
+    return setup, setup.start()
+
+
+@pytest.fixture
+def learned(folder):
+    """A run with two checkpoints, and their states; the first one is the best."""
+    return made()
+
+
+def made(*settings):
+    setup, state = begun(*settings)
+    with Run.begin(setup.config, "runs") as run:
+        data.task_of(run, keep=True)
+        states = {}
+        for step, loss in ((FIRST, 1.0), (LAST, 2.0)):
+            learned = jax.tree.map(lambda x, by=step: x + by, state.params)
+            averaged = jax.tree.map(lambda x, by=step: x - by, state.ema)
+            states[step] = replace(state, params=learned, ema=averaged)
+            notes = {"fingerprint": setup.task.fingerprint, "validation": loss}
+            Store(run.checkpoints).save(step, states[step], notes)
+    return run.path, states
+
+
+def same(one, other):
+    return digest(one) == digest(other)
+
+
+def test_it_starts_from_the_best_checkpoint(learned):
+    path, states = learned
+    setup, state = begun(f"train.weights={path}", "seed=7")
+    assert same(state.params, states[FIRST].params)
+    assert int(state.step) == 0
+    assert same(state.optimizer, begun()[1].optimizer)  # which starts anew
+    assert setup.config.seed == 7
+
+
+def test_a_checkpoint_by_its_folder(learned):
+    path, states = learned
+    name = path / "checkpoints" / f"step_{LAST:08d}"
+    assert same(begun(f"train.weights={name}")[1].params, states[LAST].params)
+
+
+def test_a_run_by_its_name_alone(learned):
+    path, states = learned
+    assert same(begun("train.weights=runs/study")[1].params, states[FIRST].params)
+    shutil.copytree(path, path.with_name("study-0123abcd"))
+    with pytest.raises(ConfigError, match=r"runs/study may be .*, .*; say which\.$"):
+        begun("train.weights=runs/study")
+
+
+def test_averaged_weights_are_what_is_taken_and_averaged_again(folder):
+    path, states = made("optim.ema=0.9")
+    changed = f"train.weights={path}"
+    assert same(begun(changed)[1].params, states[FIRST].ema)
+    again = begun(changed, "optim.ema=0.9")[1]
+    assert same(again.params, states[FIRST].ema)
+    assert same(again.ema, states[FIRST].ema)
+
+
+def test_numbers_are_those_of_the_new_runs_precision(learned):
+    path, states = learned
+    state = begun(f"train.weights={path}", "precision.parameters=bfloat16")[1]
+    for found, there in zip(
+        jax.tree.leaves(state.params),
+        jax.tree.leaves(states[FIRST].params),
+        strict=True,
+    ):
+        assert found.dtype == "bfloat16"
+        np.testing.assert_array_equal(found, there.astype("bfloat16"))
+
+
+@pytest.mark.parametrize("keys", [(), ("optim.lr",)])
+def test_runs_that_share_a_program_start_from_it_too(learned, keys):
+    path, states = learned
+    configs = [study(f"train.weights={path}", f"optim.lr={x}") for x in (0.1, 0.2)]
+    program = Program.of(configs[0], keys, data.build(configs[0]))
+    for config in configs:
+        assert same(program.alone(config).start().params, states[FIRST].params)
+    drawn = program.alone(study()).start()
+    assert not same(drawn.params, states[FIRST].params)
+
+
+def test_another_text_is_read_with_the_tokens_of_the_weights(learned, folder):
+    path, _ = learned
+    (folder / "other").write_text("a mad dad ran and ran; " * 40)  # no c
+    other = ("data.path=other", f"train.weights={path}")
+    task = data.build(study(*other))
+    first = data.build(study())
+    assert task.vocabulary.to_json() == first.vocabulary.to_json()
+    with Run.begin(study(*other), "runs") as run:
+        kept = data.task_of(run, keep=True)
+    shutil.rmtree(path)  # what has begun needs it no more
+    again = data.task_of(Run.open(run.path))
+    assert again.vocabulary.to_json() == kept.vocabulary.to_json()
+
+
+def test_it_trains_to_its_end_and_says_what_it_began_with(learned):
+    path, states = learned
+    config = study(f"train.weights={path}", "optim.lr=1e-9", "optim.weight_decay=0")
+    with Run.begin(config, "runs") as run:
+        task = data.task_of(run, keep=True)
+        run.start_session(data=task.describe())
+        assert train(config, run, task, quiet=True) == 0
+        assert run.manifest["weights"] == digest(states[FIRST].params)
+    shutil.rmtree(path)
+    trained = load_trained(run.path)
+    for found, there in zip(
+        jax.tree.leaves(trained.params),
+        jax.tree.leaves(states[FIRST].params),
+        strict=True,
+    ):
+        np.testing.assert_allclose(found, there, atol=1e-6)
+
+
+WRONG = [
+    (
+        ("train.weights=nothing",),
+        r"train\.weights: nothing is no run\. Did you mean `runs/study-\w+`\?",
+    ),
+    (
+        ("train.weights=runs/{run}/checkpoints/step_00000009",),
+        r"train\.weights: .*no checkpoint `9`; expected best, last or 3, 40\.",
+    ),
+    (
+        ("train.weights=runs/{run}", "model.width=16"),
+        r"train\.weights: runs/\S+ has `\S+` \(8,.*\), this model \(16,.*\); give it",
+    ),
+    (
+        ("train.weights=runs/{run}", "model.layers=2"),
+        r"train\.weights: .* has `blocks/1/\S+` nothing, this model \(",
+    ),
+    (
+        ("train.weights=runs/{run}", "data.vocabulary=byte"),
+        r"data\.vocabulary: the weights of \S+ were learned with char; set it to that",
+    ),
+    (
+        ("train.weights=runs/{run}", "data.path=foreign"),
+        r"data\.path: character \d+ is `z`.*, from runs/\S+; leave it out, or start",
+    ),
+    (
+        ("train.weights=runs/{run}", "data.task=copy"),
+        r"train\.weights: .* another vocabulary than this task's",
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "line"), WRONG)
+def test_weights_that_do_not_fit_are_one_line(learned, folder, settings, line):
+    (folder / "foreign").write_text("a zebra and a cat; " * 40)
+    settings = [each.format(run=learned[0].name) for each in settings]
+    with pytest.raises(ConfigError, match=line) as caught:
+        begun(*settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_weights_are_refused(learned):
+    path, _ = learned
+    arrays = path / "checkpoints" / f"step_{FIRST:08d}" / "arrays"
+    victim = max(arrays.rglob("*"), key=lambda x: x.stat().st_size * x.is_file())
+    victim.write_bytes(victim.read_bytes()[:-1] + b"?")
+    name = arrays.parent
+    with pytest.raises(ConfigError, match=r"train\.weights: .*damaged"):
+        weights.read(study(f"train.weights={name}"), {})
+
+
+def test_a_run_that_has_learned_nothing_yet(folder):
+    with Run.begin(study(), "runs") as run:
+        data.task_of(run, keep=True)
+    with pytest.raises(ConfigError, match=r"train\.weights: .* has no checkpoint yet"):
+        begun(f"train.weights={run.path}")
