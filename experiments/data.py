@@ -7,6 +7,7 @@ from typing import Any
 
 from experiments import storage, tasks, weights
 from experiments.config import Config
+from experiments.config.errors import show
 from experiments.errors import UserError
 from experiments.run import Run
 from experiments.tasks.task import Batch, Task
@@ -69,8 +70,8 @@ def build(config: Config) -> Task:
         if kept and (had := getattr(learned, key)) != getattr(data, key):
             raise data.fault(
                 key,
-                f"the weights of {found.run.path} were learned with {had}; set it to"
-                " that.",
+                f"the weights of {found.run.path} were learned with {show(had)}; set it"
+                " to that.",
             )
     try:
         task = tasks.build(data, vocabulary=kept)

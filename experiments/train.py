@@ -10,10 +10,11 @@ import numpy as np
 from rich.console import Console
 
 from experiments import telling
-from experiments.arrays import CheckpointError, NotFinite, digest
+from experiments.arrays import NotFinite
+from experiments.begin import begin
 from experiments.checkpoint import Store
 from experiments.config import Config
-from experiments.course import Course, next_stop, saves_at
+from experiments.course import next_stop, saves_at
 from experiments.events import Diverged, Events
 from experiments.process import peak_bytes, seconds_since_start
 from experiments.progress import Screen
@@ -100,7 +101,8 @@ class Trainer:
 
     def open(self) -> None:
         """Finds where the run goes on, and says what it is."""
-        self.course = self.begin()
+        say = partial(self.console.print, soft_wrap=True)
+        self.course = begin(self.run, self.setup, self.store, say)
         devices = self.setup.training.mesh.devices
         kind, count = devices.flat[0].device_kind, devices.size
         parameters = self.setup.parameters
@@ -176,40 +178,6 @@ class Trainer:
         if leaves:
             return self.leave()
         return self.finish() if is_done else None
-
-    def begin(self) -> Course:
-        """Where the run goes on: its newest readable checkpoint, or step 0.
-
-        Raises:
-          CheckpointError: there are checkpoints, and none can be read.
-        """
-        self.store.clean()
-        for found in self.store.newest(self.setup.shapes):
-            if not isinstance(found, str):
-                return self.resume(*found)
-            self.console.print(f"{found} Trying the one before.", soft_wrap=True)
-        if self.store.steps():
-            raise CheckpointError(
-                f"{self.store.folder}: no checkpoint can be read; "
-                "restore one, or start over with --fresh."
-            )
-        self.run.keep_metrics(0)
-        course = Course(self.setup.start())
-        if self.setup.config.train.weights is not None:  # their run may go on
-            self.run.describe(weights=digest(course.state.params))
-        return course
-
-    def resume(self, state: Any, notes: dict[str, Any]) -> Course:
-        """Goes on from a checkpoint, once the data has been found to be the same."""
-        if notes["fingerprint"] != self.setup.task.fingerprint:
-            raise CheckpointError(
-                f"{self.run.path}: the text has changed since its checkpoint; restore "
-                "the text, or start over with --fresh."
-            )
-        course = Course.resumed(self.setup.place(state), notes)
-        self.run.keep_metrics(course.rows)
-        self.store.set_aside(course.step)
-        return course
 
     def take_steps(self) -> None:
         """One compiled call, and what it found."""

@@ -130,14 +130,14 @@ def check(
     """
     for name in sorted(learned.keys() | wanted.keys()):
         got, want = (
-            str(tuple(each[name].shape)) if name in each else "nothing"
+            str(tuple(each[name].shape)) if name in each else "none"
             for each in (learned, wanted)
         )
         if got != want:
             raise _fault(
                 config,
-                f"{found.run.path} has `{name}` {got}, this model {want}; give it the"
-                " model section of that run's config.yaml",
+                f"`{name}` is {got} in {found.run.path}, and {want} in this model; give"
+                " it the model section of that run's config.yaml",
             )
 
 
