@@ -6,12 +6,14 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 from rich.console import Console
 
 from experiments import telling
 from experiments.arrays import NotFinite
 from experiments.begin import begin
+from experiments.between import Between
 from experiments.checkpoint import Store
 from experiments.config import Config
 from experiments.course import next_stop, saves_at
@@ -90,6 +92,7 @@ class Trainer:
         self.began = time.monotonic()
         self.has_moved, self.first_seconds = False, CALL_SECONDS
         self.tracer: Tracer | None = None
+        self.between = Between()
         self.closing = ExitStack()  # what ends with the work, as sinks do
 
     def work(self) -> int:
@@ -186,14 +189,25 @@ class Trainer:
             self.screen.phase("compiling")
         elif self.tracer is not None:
             self.tracer.before()
+        length = np.int32(self.call_length())
         with self.steady.during("train", self.course.step):
+            self.between.enter()
             self.course.state, metrics, done = self.train_call(
-                self.course.state, self.setup.inputs, np.int32(self.call_length())
+                self.course.state, self.setup.inputs, length
             )
+            jax.block_until_ready(metrics)
+            ended = time.monotonic()
         rows = np.stack([np.asarray(metrics[name]) for name in METRICS], axis=1)
         self.took(rows[: int(done)], time.monotonic() - start)
+        self.between.leave(ended, int(done), is_plain=self.is_plain())
         if self.tracer is not None:
             self.tracer.after(int(done), self.course.due)
+
+    def is_plain(self) -> bool:
+        """Whether nothing but a log line comes before the next call."""
+        course = self.course
+        is_saved = saves_at(course.step, self.setup.derived)
+        return set(course.due) <= {"log"} and not is_saved and self.tracer is None
 
     def took(self, rows: np.ndarray, seconds: float) -> None:
         """Notes the metrics [steps, 3] of a call and how long it lasted."""
@@ -263,6 +277,8 @@ class Trainer:
             "peak_bytes": peak_bytes(),
             "recompiles": self.steady.count,
         }
+        if (host := self.between.per_step()) is not None:
+            spent["host_ms"] = round(1e3 * host, 4)
         self.events.note("done", course.step, spent)
         run.set_status("done")
         said = telling.done(course, run, seconds, self.steady.count)

@@ -102,6 +102,9 @@ def test_a_run_writes_what_is_due_and_only_that(config, tmp_path):
     )
     clocks = ("time", "seconds", "step_ms")
     assert not any(word in row for row in rows for word in clocks)
+    last = json.loads((run.path / "perf.jsonl").read_text().splitlines()[-1])
+    assert last["event"] == "done"
+    assert 0 < last["host_ms"] < 1000
 
 
 def test_a_log_line_is_the_mean_since_the_last(config, tmp_path):
