@@ -18,6 +18,7 @@ from experiments.bench.work import Work
 
 OURS, CONTROL = "ours", "ours again"
 REST = 0.25  # seconds for the spinning threads of the last one to sleep
+DIGITS = 9  # of seconds: a clock tells no more, and a record has thousands of them
 AGREE = {"float32": 1e-4, "bfloat16": 2e-2, "float16": 5e-3}
 
 
@@ -197,7 +198,8 @@ class Field:
                 raise
             return
         units = result.facts.get("units", 1)
-        result.rounds.append([seconds / units for seconds in said["times"]])
+        times = [round(seconds / units, DIGITS) for seconds in said["times"]]
+        result.rounds.append(times)
         for key in ("faults", "cpu"):
             result.facts.setdefault(key, []).append(said[key] / units)
         for key, value in said["after"].items():
