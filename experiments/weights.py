@@ -80,7 +80,8 @@ def named(config: Config, folder: Path) -> Path:
         listed = ", ".join(map(str, found[:MOST_LISTED]))
         raise _fault(config, f"{folder} may be {listed}; say which")
     there += [each.parent for each in sorted(ROOT.glob(f"*/{MANIFEST}"))]
-    hint = did_you_mean(str(folder), map(str, there[-MOST_LISTED:]))
+    names = list(dict.fromkeys(map(str, there)))
+    hint = did_you_mean(str(folder), names[-MOST_LISTED:])
     expected = hint if there else "Expected the folder of a run."
     raise config.train.fault("weights", f"{folder} is no run. {expected}")
 

@@ -30,12 +30,29 @@ process: {allocator: false}
 FIRST, LAST = 3, 40
 
 
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A folder with a text, a config, a run with two checkpoints; and their states."""
+    desk = tmp_path_factory.mktemp("desk")
+    (desk / "text").write_text("a cat and a mat and a rat; " * 40)
+    (desk / "study.yaml").write_text(STUDY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(desk)
+        return desk, *made()
+
+
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(desk, tmp_path, monkeypatch):
+    """A copy of it, to work in."""
+    shutil.copytree(desk[0], tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "text").write_text("a cat and a mat and a rat; " * 40)
-    (tmp_path / "study.yaml").write_text(STUDY)
     return tmp_path
+
+
+@pytest.fixture
+def learned(desk, folder):
+    """The run in it, whose first checkpoint is its best, and the states."""
+    return desk[1:]
 
 
 def study(*settings):
@@ -47,12 +64,6 @@ def begun(*settings):
     config = study(*settings)
     setup = assemble(config, data.build(config))
     return setup, setup.start()
-
-
-@pytest.fixture
-def learned(folder):
-    """A run with two checkpoints, and their states; the first one is the best."""
-    return made()
 
 
 def made(*settings):
@@ -162,8 +173,8 @@ def test_it_trains_to_its_end_and_says_what_it_began_with(learned):
 
 WRONG = [
     (
-        ("train.weights=runs/studi-0123abcd",),
-        r"runs/studi-\w+ is no run\. Did you mean `runs/study-\w+`\?$",
+        ("train.weights=runs/{run}0",),
+        r"runs/study-\w+0 is no run\. Did you mean `runs/study-\w+`\?$",
     ),
     (
         ("train.weights=runs/{run}/checkpoints/step_00000009",),
@@ -217,7 +228,7 @@ def test_damaged_weights_are_refused(learned):
 
 
 def test_a_run_that_has_learned_nothing_yet(folder):
-    with Run.begin(study(), "runs") as run:
+    with Run.begin(study("seed=9"), "runs") as run:
         data.task_of(run, keep=True)
     with pytest.raises(ConfigError, match=r"train\.weights.* has no checkpoint yet"):
         begun(f"train.weights={run.path}")
