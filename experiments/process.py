@@ -23,6 +23,7 @@ from experiments.errors import UserError
 ASKED = {"gpu": None}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 _IMPORTED = time.monotonic()
+_MAXRSS = 1 if sys.platform == "darwin" else 1024  # bytes of the unit of `ru_maxrss`
 _made: dict[str, object] = {}
 KEEP_MAPPED = 1 << 30  # bytes; above any temporary arena of a step on a CPU
 KEEP_TRIMMED = 2**31 - 1  # the largest value that mallopt takes
@@ -155,8 +156,13 @@ def host_peak_bytes() -> int:
         said = Path("/proc/self/status").read_text()
         if found := re.search(r"VmHWM:\s*(\d+) kB", said):
             return 1024 * int(found[1])
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return kilobytes * (1 if sys.platform == "darwin" else 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS
+
+
+def children_peak_bytes() -> int:
+    """The most memory that a process which this one started, and waited for, had."""
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return peak * _MAXRSS
 
 
 def keep_memory() -> str:

@@ -85,7 +85,7 @@ def prepare(order: dict[str, Any]) -> tuple[Contender, dict[str, Any]]:
     facts = {
         "start_seconds": called - start,
         "first_call_seconds": time.perf_counter() - called,
-        "peak_bytes": process.host_peak_bytes(),
+        "peak_bytes": max(process.host_peak_bytes(), process.children_peak_bytes()),
         "peak_before_bytes": before,
         "units": contender.units,
         "can_profile": contender.profile is not None,

@@ -144,3 +144,16 @@ def test_a_peak_is_not_that_of_whoever_started_the_process():
     code = "from experiments import process; print(process.host_peak_bytes())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert 1 << 20 < int(done.stdout) < big.nbytes
+
+
+def test_the_peak_of_a_child_is_known_once_it_has_ended():
+    code = """
+import subprocess, sys
+from experiments import process
+print(process.children_peak_bytes())
+subprocess.run([sys.executable, "-c", "x = b'x' * (300 << 20)"], check=True)
+print(process.children_peak_bytes())
+"""
+    before, after = map(int, python(code).split())
+    assert before == 0
+    assert 300 << 20 < after < 450 << 20
