@@ -16,6 +16,8 @@ from experiments.errors import UserError
 
 SCHEMA = 1
 UNJUDGED = "not judged"  # instead of a verdict, in a case whose times mean nothing
+# A list of numbers over several lines; no text of JSON has a line break in it.
+NUMBERS = re.compile(r"\[\n\s*([-+.\de]+(?:,\n\s*[-+.\de]+)*)\n\s*\]")
 PACKAGES = ("torch", "equinox", "x-transformers")
 
 
@@ -138,7 +140,12 @@ class Record:
         """Replaces the file at once."""
         said = {"schema": SCHEMA, **asdict(self), "invalid": self.invalid}
         path.parent.mkdir(parents=True, exist_ok=True)
-        storage.write_atomic(path, storage.to_json(said, indent=1) + "\n")
+        text = NUMBERS.sub(_in_line, storage.to_json(said, indent=1))
+        storage.write_atomic(path, text + "\n")
+
+
+def _in_line(found: re.Match[str]) -> str:
+    return f"[{' '.join(found[1].split())}]"
 
 
 def load(path: Path) -> Record:

@@ -71,6 +71,8 @@ def test_it_comes_back_from_its_file(made, tmp_path):
     made.write(path)
     assert record.load(path) == made
     assert made.invalid == []
+    rounds = made.cases[0].rows[0].rounds[0]
+    assert f"[{', '.join(map(repr, rounds))}]" in path.read_text()  # on one line
 
 
 def test_a_case_that_cannot_be_written_is_not_in_the_record(tmp_path, monkeypatch):
