@@ -52,9 +52,8 @@ def source(config: Config) -> Source | None:
         return None
     path = Path(name).expanduser()
     folder, which = path, "best"
-    if path.name.startswith(PREFIX):
-        folder = path.absolute().parent.parent
-        which = path.name.removeprefix(PREFIX).lstrip("0") or "0"
+    if (step := path.name.removeprefix(PREFIX)).isdecimal() and step != path.name:
+        folder, which = path.absolute().parent.parent, str(int(step))
     folder = named(config, folder)
     try:
         run = Run.open(folder)
@@ -71,19 +70,29 @@ def named(config: Config, folder: Path) -> Path:
     """
     if (folder / MANIFEST).is_file():
         return folder
-    start = f"{folder.name}-"
     there = [each.parent for each in sorted(folder.parent.glob(f"*/{MANIFEST}"))]
-    found = [each for each in there if each.name.startswith(start)]
+    found = [each for each in there if each.name.rpartition("-")[0] == folder.name]
+    # A run may have the name of the one that it starts from.
+    found = [each for each in found if not begins_alike(each, config)]
     if len(found) == 1:
         return found[0]
     if found:
         listed = ", ".join(map(str, found[:MOST_LISTED]))
         raise _fault(config, f"{folder} may be {listed}; say which")
     there += [each.parent for each in sorted(ROOT.glob(f"*/{MANIFEST}"))]
-    names = list(dict.fromkeys(map(str, there)))
-    hint = did_you_mean(str(folder), names[-MOST_LISTED:])
-    expected = hint if there else "Expected the folder of a run."
+    there = list(dict.fromkeys(there))[-MOST_LISTED:]
+    known = [str(each) for each in there if not begins_alike(each, config)]
+    hint = did_you_mean(str(folder), known)
+    expected = hint if known else "Expected the folder of a run."
     raise config.train.fault("weights", f"{folder} is no run. {expected}")
+
+
+def begins_alike(folder: Path, config: Config) -> bool:
+    """Whether a run says that it starts from the same words as a config."""
+    try:
+        return Run.open(folder).config.train.weights == config.train.weights
+    except UserError:  # told if it is the one that is meant
+        return False
 
 
 def read(config: Config, like: Tree) -> Tree | None:
