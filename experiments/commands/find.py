@@ -1,7 +1,7 @@
 """What a user means by a config or a run."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from experiments.errors import UserError
@@ -50,9 +50,7 @@ def find_run(name: str | None, root: Path) -> Path:
         raise UserError(f"{root}: no runs yet. Start one with `attn train`.")
     if name is None:
         return max(there, key=lambda path: (path / "manifest.json").stat().st_mtime)
-    found = [each for each in there if each.name.startswith(Path(name).name)]
-    whole = [each for each in found if each.name.rpartition("-")[0] == Path(name).name]
-    found = whole or found  # `a` is the run `a-1bdf315b`, though `ab-2f15e1ab` is there
+    found = meant(name, there, root)
     if len(found) == 1:
         return found[0]
     if found:
@@ -61,6 +59,23 @@ def find_run(name: str | None, root: Path) -> Path:
             f"{name}: is the start of {len(found)} runs: {listed}. Say which."
         )
     raise UserError(f"{name}: no such run. {_others(name, there)}")
+
+
+def is_start(name: str, run: Path, root: Path) -> bool:
+    """Whether a name is that of a run or its start; one in another folder is not."""
+    path = Path(name)
+    is_here = path.parent == Path() or path.parent.resolve() == root.resolve()
+    return is_here and path.name != "" and run.name.startswith(path.name)
+
+
+def meant(name: str, there: Iterable[Path], root: Path) -> list[Path]:
+    """The runs that a name is the start of; those that have it whole, if any do.
+
+    `a` is the run `a-1bdf315b`, though `ab-2f15e1ab` is there.
+    """
+    found = [each for each in there if is_start(name, each, root)]
+    whole = [each for each in found if each.name.rpartition("-")[0] == Path(name).name]
+    return whole or found
 
 
 def find_runs(names: Sequence[str], root: Path) -> list[Path]:
@@ -81,7 +96,8 @@ def find_runs(names: Sequence[str], root: Path) -> list[Path]:
 
 def _runs_of(name: str, root: Path) -> list[Path]:
     path = Path(name)
-    for each in (path, root / path.name):
+    here = root / path.name
+    for each in (path, here) if is_start(name, here, root) else (path,):
         if (each / "manifest.json").is_file():
             return [each]
         if (each / PLAN).is_file():
@@ -91,8 +107,8 @@ def _runs_of(name: str, root: Path) -> list[Path]:
     there = sorted(each.parent for each in root.glob("*/manifest.json"))
     if path.is_dir() and (inner := sorted(path.glob("*/manifest.json"))):
         return [each.parent for each in inner]
-    close = [each for each in there if each.name.startswith(path.name)]
-    if close and path.name:
+    close = [each for each in there if is_start(name, each, root)]
+    if close:
         return close
     if not there:
         raise UserError(f"{root}: no runs yet. Start one with `attn train`.")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from experiments.commands.find import is_start, meant
 from experiments.config import Config, config_hash, did_you_mean, load
 from experiments.config.drafts import show_value
 from experiments.config.show import inert
@@ -107,12 +108,12 @@ def _directory(word: str, root: Path) -> Path | None:
     if (path / MANIFEST).is_file() or is_index(path):
         return path
     there = [each for each in sorted(root.glob("*")) if each.is_dir()]
-    exact = [each for each in there if each.name == path.name]
+    close = meant(word, there, root)
+    exact = [x for x in there if x.name == path.name and is_start(word, x, root)]
     if exact:
         return exact[0]
     if find_config(word).is_file():
         return None
-    close = [each for each in there if each.name.startswith(path.name)]
     if len(close) == 1:
         return close[0]
     if close:

@@ -6,9 +6,11 @@ import pathlib
 import pytest
 
 from experiments.commands import find
+from experiments.compare import members
 from experiments.config import load
 from experiments.errors import UserError
 from experiments.run import Run
+from tests.experiments.made import make_run
 
 
 @pytest.fixture
@@ -49,3 +51,34 @@ def test_overrides_are_told_from_files(folder):
     path, overrides = find.split_arguments(words)
     assert path == pathlib.Path("a=b.yaml")
     assert overrides == ["seed=3", "model.mask=causal & window(back=3)"]
+
+
+@pytest.fixture
+def only(folder):
+    """The one run there is."""
+    root = pathlib.Path("runs")
+    with Run.begin(load("tiny.yaml"), root) as run:
+        return run.path
+
+
+@pytest.mark.parametrize("name", ["", ".", "/", "old/tiny", "/tiny", "../tiny"])
+def test_a_name_in_another_folder_is_no_run_here(only, name):
+    with pytest.raises(UserError, match="no such run"):
+        find.find_run(name, only.parent)
+    if name not in ("", ".", "/"):  # those are folders, which may hold runs
+        with pytest.raises(UserError, match="no such run"):
+            find.find_runs([name], only.parent)
+        with pytest.raises(UserError, match="no such run"):
+            members.find([name], only.parent)
+
+
+def test_a_name_may_stand_behind_the_folder_of_all_runs(only):
+    for name in ("tiny", "runs/tiny", f"{only.parent.resolve()}/tiny", "./runs/tiny"):
+        assert find.find_run(name, only.parent) == only
+        assert find.find_runs([name], only.parent) == [only]
+
+
+def test_a_comparison_knows_a_whole_name_from_the_start_of_another(folder):
+    root = pathlib.Path("runs")
+    paths = [make_run(root, f"name={name}") for name in ("w", "w_wide")]
+    assert members.find(["w"], root).members[0].record.path == paths[0]
