@@ -3,12 +3,12 @@
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 from rich.console import Console
+from rich.text import Text
 
 from experiments import telling
 from experiments.arrays import NotFinite
@@ -104,14 +104,12 @@ class Trainer:
 
     def open(self) -> None:
         """Finds where the run goes on, and says what it is."""
-        say = partial(self.console.print, soft_wrap=True)
-        self.course = begin(self.run, self.setup, self.store, say)
+        self.course = begin(self.run, self.setup, self.store, self.say)
         devices = self.setup.training.mesh.devices
         kind, count = devices.flat[0].device_kind, devices.size
         parameters = self.setup.parameters
         self.run.describe(devices=count, device_kind=kind, parameters=parameters)
-        said = telling.opening(self.setup, self.run, self.course.step)
-        self.console.print(said, soft_wrap=True, highlight=False)
+        self.say(telling.opening(self.setup, self.run, self.course.step))
         derived = self.setup.derived
         self.screen = Screen(
             self.console,
@@ -125,6 +123,10 @@ class Trainer:
         sinks = opened(self.run, self.setup.config.log.sinks, self.screen.line)
         self.events.sink = self.closing.enter_context(sinks)
 
+    def say(self, text: str) -> None:
+        """Writes lines as they are: a path may look like markup to rich."""
+        self.console.print(Text(text), soft_wrap=True)
+
     def listen(self) -> None:
         """For compilations, and for the time of operations if that is wanted."""
         strict = self.setup.config.train.fail_on_recompile
@@ -135,8 +137,7 @@ class Trainer:
         self.train_call, self.events.setup = watched.train_call, watched
         if self.profile is not None:
             folder = self.run.path / "profile"
-            say = partial(self.console.print, soft_wrap=True, highlight=False)
-            self.tracer = Tracer(folder, self.profile, say, self.program)
+            self.tracer = Tracer(folder, self.profile, self.say, self.program)
             self.closing.callback(self.tracer.close)
 
     def program(self) -> str:

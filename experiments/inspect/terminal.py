@@ -99,7 +99,7 @@ def lens_table(inspection: Inspection) -> Table:
     last = len(lens.wanted) - 1
     said = visible(inspection.texts[inspection.lens_text][last])
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(f"logit lens after `{said}`")
+    table.add_column(Text(f"logit lens after `{said}`"))
     table.add_column("likeliest next tokens")
     table.add_column("right: rank, p", justify="right")
     for k in range(len(lens.layers) - 1, -1, -1):

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from experiments import signals, storage
 from experiments.compare.compare import compare
@@ -65,6 +66,6 @@ def study(
         damaged=found.damaged,
         names={m.record.name: (m.variant, m.task) for m in found.members},
     )
-    console.print(f"The report is {path / REPORT}", soft_wrap=True)
+    console.print(Text(f"The report is {path / REPORT}"), soft_wrap=True)
     record["comparison"] = comparison.to_json()
     return code, record

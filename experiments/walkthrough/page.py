@@ -35,7 +35,7 @@ def page(step: Step, number: int) -> Panel:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
     for column in step.columns or map(str, range(step.array.shape[1])):
-        table.add_column(column, justify="right")
+        table.add_column(Text(column), justify="right")  # it may look like markup
     for label, row in zip(step.rows, step.array, strict=True):
         table.add_row(Text(label, style="bold"), *(cell(value, step) for value in row))
     head = Text.assemble(step.meaning, "\n", (step.formula, "green"), "\n")

@@ -82,6 +82,13 @@ def test_the_page_names_words_shapes_and_the_check():
         assert expected in page
 
 
+def test_words_that_look_like_markup_are_words():
+    console = Console(width=100, record=True, file=io.StringIO())
+    main("a [bold] [/i] b", console=console)
+    rows = [line.split()[1:-1] for line in console.export_text().splitlines()]
+    assert ["a", "[bold]", "[/i]", "b"] in rows  # the heads of the columns
+
+
 def test_json_has_every_step_in_full(capsys):
     main(SENTENCE, as_json=True)
     told = json.loads(capsys.readouterr().out)

@@ -1,6 +1,7 @@
 """The page, the picture and the terminal view of a made-up inspection."""
 
 import base64
+import dataclasses
 import hashlib
 import io
 import json
@@ -224,6 +225,13 @@ def test_the_terminal_view_has_shades_without_a_terminal_and_colours_on_one(seen
     colours = Console(width=40, file=io.StringIO(), force_terminal=True)
     show(seen, console=colours)
     assert "\x1b[" in colours.file.getvalue()
+
+
+def test_a_token_that_looks_like_markup_is_shown(seen):
+    console = Console(width=200, file=io.StringIO())
+    texts = {**seen.texts, "tokens": (*WORDS[:-1], "[/b]")}
+    show(dataclasses.replace(seen, texts=texts), console=console)
+    assert "logit lens after `[/b]`" in console.file.getvalue()
 
 
 def test_the_record_has_every_weight(seen):
