@@ -21,7 +21,7 @@ from experiments.bench.race import AGREE, Rules
 from experiments.bench.rivals import CONTENDERS
 from experiments.bench.work import KINDS, Work
 from experiments.config import ConfigError, did_you_mean
-from experiments.config.errors import show
+from experiments.config.errors import Fault, show
 from experiments.config.origin import Origin, Origins
 from experiments.config.origin import Path as Place
 from experiments.config.source import read_tree
@@ -37,6 +37,7 @@ WORDS = {
 WRITTEN = {float: (float, int), tuple: (list,)}  # in YAML, where not as it is here
 NAMED = {"backend": BACKENDS, "dtype": tuple(AGREE)}  # key -> what it may be
 KEYS = ("suite", "cases", "rivals", "rounds", "burst", "threads", "allocator")
+NONE_OF = ("documents", "below")  # keys whose 0 says that there is none
 
 
 def read_study(path: Path, rules: Rules) -> tuple[str, list[Case], Rules]:
@@ -47,9 +48,12 @@ def read_study(path: Path, rules: Rules) -> tuple[str, list[Case], Rules]:
       rules: where the file says nothing.
 
     Raises:
-      ConfigError: a fault, at its line.
+      ConfigError: a fault, at its line; or no text.
     """
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError([Fault("not UTF-8 text.", str(path))]) from None
     tree = read_tree(text, lambda line: Origin(f"{path}:{line}", 0, line))
     study = Study(tree.data, Origins(tree.origins, str(path)))
     if tree.faults:
@@ -173,8 +177,8 @@ class Study:
         if is_fine and wanted is tuple:
             is_fine = all(isinstance(each, str) for each in value)
         elif is_fine and wanted in (int, float):
-            zero = place[-1] == "documents"
-            is_fine = value >= (SHORTEST if wanted is float else 0 if zero else 1)
+            least = SHORTEST if wanted is float else 1
+            is_fine = value >= least or (value == 0 and place[-1] in NONE_OF)
         if not is_fine:
             raise self.fault(place, f"expected {WORDS[wanted]}, got {show(value)}.")
 

@@ -269,6 +269,10 @@ cases:
                 ":2: cases[0]: heads must divide width, got 5 heads and width 64.",
             ),
             (
+                "suite: recipe\ncases: [{below: -1}]\n",
+                ":2: cases[0].below: expected a number of at least 0.01, got `-1`.",
+            ),
+            (
                 "suite: step\ncases: [{options: [3]}]\n",
                 ":2: cases[0].options: expected a list of texts, got `[3]`.",
             ),
@@ -282,3 +286,16 @@ cases:
         with pytest.raises(ConfigError) as error:
             read_study(self.write(tmp_path, text), Rules())
         assert message in str(error.value)
+
+    def test_what_the_list_of_cases_says_can_be_written(self, tmp_path):
+        for case in (each for cases in SUITES.values() for each in cases):
+            fields = {k: x for k, x in case.work.to_json().items() if k != "suite"}
+            text = json.dumps({"suite": case.suite, "cases": [fields]})
+            _, (found,), _ = read_study(self.write(tmp_path, text), Rules())
+            assert found.work == case.work
+
+    def test_a_file_that_is_no_text_is_one_line(self, tmp_path):
+        path = tmp_path / "study.yaml"
+        path.write_bytes(b"suite: \xff\xfe")
+        with pytest.raises(ConfigError, match=r"study\.yaml: not UTF-8 text\.$"):
+            read_study(path, Rules())
