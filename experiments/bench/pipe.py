@@ -30,6 +30,10 @@ class Worker:
     def __init__(self, target: str, *, limit: float = LIMIT, **order: Any):
         self.limit, self.rest = limit, b""
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        # Of its temporary files: where it is killed, it cannot remove them itself.
+        self.folder = tempfile.TemporaryDirectory(
+            prefix="attn-bench-", ignore_cleanup_errors=True
+        )
         command = [sys.executable, "-m", "experiments.bench.worker"]
         command.append(json.dumps({"target": target, **order}))
         self.process = subprocess.Popen(
@@ -37,6 +41,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
+            env=os.environ | {"TMPDIR": self.folder.name},
             # Ctrl-C is for us: what is measured is written before workers end.
             start_new_session=True,
         )
@@ -119,15 +124,19 @@ class Worker:
             os.killpg(self.process.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Ends the process."""
+        """Ends the process, though a second Ctrl-C may come while it is waited for."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        with suppress(OSError):
-            self.process.stdin.close()
-        self.wait()
-        self.kill()
-        self.errors.close()
-        self.process.stdout.close()
+        try:
+            with suppress(OSError):
+                self.process.stdin.close()
+            self.wait()
+        finally:
+            self.kill()
+            self.process.wait()
+            self.errors.close()
+            self.process.stdout.close()
+            self.folder.cleanup()
 
     def __enter__(self) -> Self:
         return self

@@ -6,6 +6,7 @@ Asleep they need no processor, so that a loaded machine disturbs them little.
 import dataclasses
 import os
 import pathlib
+import tempfile
 import time
 
 import numpy as np
@@ -125,6 +126,16 @@ def _bear(path):
 
 def hanging(work, given):
     _bear(work.kind)
+    time.sleep(60)
+
+
+def littering(work, given):
+    """Leaves a temporary file, and its name at `kind` once both are there."""
+    path = pathlib.Path(tempfile.mkdtemp()) / "file"
+    path.write_text("left")
+    place = pathlib.Path(work.kind)
+    place.with_suffix(".new").write_text(str(path))
+    place.with_suffix(".new").rename(place)
     time.sleep(60)
 
 

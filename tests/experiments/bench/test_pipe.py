@@ -1,6 +1,7 @@
 """A process that hangs or dies is a refusal, and nothing of it stays."""
 
 import os
+import pathlib
 import subprocess
 import sys
 import time
@@ -48,6 +49,28 @@ def test_a_child_that_keeps_the_pipe_open_hides_no_death(importable, tmp_path):
     worker = Worker("sleepers:dying_childbearer", work=work, limit=30.0)
     with worker, pytest.raises(Refused, match="the process ended with code 3"):
         worker.answer()
+
+
+def test_a_second_interrupt_leaves_no_process_and_no_file(importable, tmp_path):
+    work = {**WORK, "kind": str(tmp_path / "place")}
+    worker = Worker("sleepers:littering", work=work)
+    assert waited(lambda: (tmp_path / "place").is_file())
+    left = pathlib.Path((tmp_path / "place").read_text())
+    assert left.is_file()
+
+    wait, times = worker.process.wait, []
+
+    def interrupted(*seconds):
+        times.append(seconds)
+        if len(times) == 1:
+            raise KeyboardInterrupt
+        return wait(*seconds)
+
+    worker.process.wait = interrupted
+    with pytest.raises(KeyboardInterrupt), worker:
+        pass
+    assert worker.process.returncode == -9
+    assert not left.parent.exists()
 
 
 def test_answers_come_one_by_one_though_written_at_once():
