@@ -147,7 +147,8 @@ class Study:
         except ValueError as error:
             reason = str(error).rstrip(".")
         if reason:
-            raise self.fault(place, f"{reason}.")
+            stop = "" if reason.endswith("?") else "."
+            raise self.fault(place, f"{reason}{stop}")
 
     def check_rivals(self, rivals: Any, suite: str, place: Place) -> None:
         """Refuses what is no list of names of the suite's rivals."""

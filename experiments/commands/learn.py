@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from experiments.commands.options import AsJson
+from experiments.config.fields import LARGEST
 
 SENTENCE = "the cat sat on the mat"
 
@@ -20,7 +21,9 @@ def walkthrough(
     ] = "everything",
     heads: Annotated[int, typer.Option(help="Number of heads, divides 8.")] = 2,
     head: Annotated[int, typer.Option(help="Which head to show, from 0.")] = 0,
-    seed: Annotated[int, typer.Option(help="Draws the linear maps.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST, help="Draws the linear maps.")
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Show every step of attention on a sentence, with its numbers."""

@@ -174,6 +174,7 @@ WRONG = [  # words, the line on stderr
         ["bench", "attention", "--spec", "causl"],
         "notation: unknown name `causl`; did you mean `causal`?",
     ),
+    (["walkthrough", "--seed", f"{2**31}"], "attn walkthrough: Invalid value for '--s"),
     (
         ["walkthrough", "--mask", "causl"],
         "notation: unknown name `causl`; did you mean `causal`?",

@@ -269,6 +269,10 @@ cases:
                 ":2: cases[0]: heads must divide width, got 5 heads and width 64.",
             ),
             (
+                "suite: recipe\ncases: [{config: studdy.yaml}]\n",
+                "no such file. Did you mean `study.yaml`?",
+            ),
+            (
                 "suite: recipe\ncases: [{below: -1}]\n",
                 ":2: cases[0].below: expected a number of at least 0.01, got `-1`.",
             ),
@@ -282,10 +286,12 @@ cases:
             ),
         ],
     )
-    def test_a_fault_has_its_line(self, tmp_path, text, message):
+    def test_a_fault_has_its_line(self, tmp_path, text, message, monkeypatch):
+        monkeypatch.chdir(tmp_path)  # where a config is looked for
         with pytest.raises(ConfigError) as error:
             read_study(self.write(tmp_path, text), Rules())
         assert message in str(error.value)
+        assert str(error.value)[-2:] != "?."
 
     def test_what_the_list_of_cases_says_can_be_written(self, tmp_path):
         for case in (each for cases in SUITES.values() for each in cases):
