@@ -158,6 +158,11 @@ def _called(
     if all(each.name in entries for each in records) and all(
         index.kind == "study" for index, _ in entries.values()
     ):
+        if best_of:
+            raise UserError(
+                "attn compare: --best-of means nothing for a study, whose file says what"
+                " is tuned; leave it out."
+            )
         return [
             Member(each, entry.variant, entry.task or task_of(each), entry.tuned)
             for each in records
@@ -167,7 +172,16 @@ def _called(
 
 
 def told_apart(records: Sequence[RunRecord], best_of: Sequence[str]) -> list[Member]:
-    """Runs named by the values in which they differ, seeds and tuned values apart."""
+    """Runs named by the values in which they differ, seeds and tuned values apart.
+
+    Raises:
+      UserError: a tuned key is none of their configs.
+    """
+    known = dict.fromkeys(key for each in records for key in each.flat)
+    for key in best_of:
+        if key not in known:
+            hint = did_you_mean(key, known)
+            raise UserError(f"attn compare: --best-of has no key `{key[:40]}`. {hint}")
     made = [
         Member(each, "", task_of(each), {key: each.flat.get(key) for key in best_of})
         for each in records
@@ -175,7 +189,7 @@ def told_apart(records: Sequence[RunRecord], best_of: Sequence[str]) -> list[Mem
     hidden = {*unsaid(), *best_of}
     differing = [
         key
-        for key in dict.fromkeys(key for each in records for key in each.flat)
+        for key in known
         if key not in hidden
         and not key.startswith("data.options.")
         and len({str(each.flat.get(key)) for each in records}) > 1

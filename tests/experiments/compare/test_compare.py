@@ -51,6 +51,11 @@ def test_variants_are_told_apart_and_tested_in_pairs(root):
     json.dumps(found.to_json(), allow_nan=False)
 
 
+def test_a_tuned_key_that_there_is_not_is_told(root):
+    with pytest.raises(UserError, match=r"no key `optim.lrr`. Did you mean `optim.lr`"):
+        find(runs(root), root, best_of=["optim.lrr"])
+
+
 def test_a_config_means_its_runs_of_all_seeds(root, tmp_path):
     (tmp_path / "mine.yaml").write_text("train: {duration: 40steps}\n")
     found = find([str(tmp_path / "mine.yaml")], root)
