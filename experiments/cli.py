@@ -1,6 +1,7 @@
 """The `attn` command: parse, call, exit."""
 
 import difflib
+import io
 import re
 import sys
 from collections.abc import Sequence
@@ -88,6 +89,8 @@ def options(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what it cannot write is a `?`
+        sys.stdout.reconfigure(errors="replace")
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [each for each in words if each != "--debug"] or ["--help"]

@@ -117,6 +117,8 @@ def schema(
     from experiments.config.editors import json_schema
 
     text = json.dumps(json_schema(), indent=2) + "\n"
+    if out is not None and out.is_dir():
+        raise UserError(f"{out}: is a folder; --out is a file like attn.schema.json.")
     if out is None:
         print(text, end="")
     else:

@@ -160,7 +160,7 @@ def _called(
     ):
         if best_of:
             raise UserError(
-                "attn compare: --best-of means nothing for a study, whose file says what"
+                "attn compare: --best-of means nothing for a study, which says what"
                 " is tuned; leave it out."
             )
         return [

@@ -1,5 +1,6 @@
 """The command line: what a stranger types first, and what they mistype."""
 
+import io
 import json
 import os
 import pathlib
@@ -12,6 +13,7 @@ import pytest
 from experiments import cli
 from experiments.commands import exits
 from experiments.config import load
+from tests.experiments.made import make_run
 
 TINY = "name: tiny\nmodel: {layers: 1, heads: 1, width: 8}\n"
 
@@ -96,6 +98,7 @@ WRONG = [  # words, the line on stderr
         ["config", "check", "tiny.yaml", "model.backend=dens"],
         "override `model.backend=dens`: expected one of auto, dense",
     ),
+    (["config", "schema", "--out", "."], ".: is a folder; --out is a file like"),
     (["config", "shw"], "attn config: No such command 'shw'. Did you mean 'show'? See"),
     (["resume"], "runs: no runs yet. Start one with `attn train`."),
     (["resume", "x"], "runs: no runs yet. Start one with `attn train`."),
@@ -203,6 +206,15 @@ def test_a_mistake_is_one_line_and_exit_code_2(words, line, attn, folder):
     assert err.startswith(line)
     assert err.count("\n") == 1
     assert os.listdir(folder) == ["tiny.yaml"]  # nothing half-written
+
+
+def test_what_a_terminal_cannot_show_is_no_error(folder, monkeypatch):
+    path = make_run(folder / "runs")  # its loss is drawn with braille dots
+    said = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", said)
+    assert cli.main(["runs", "show", str(path)]) == 0
+    assert b"train/loss\n" in said.buffer.getvalue()
+    assert b"????" in said.buffer.getvalue()
 
 
 def test_bench_lists_its_cases_as_json(attn):
