@@ -25,8 +25,10 @@ def write_atomic(path: Path, text: str | bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)  # which the user knows
         raise
     sync(path.parent)
 

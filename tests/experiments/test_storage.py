@@ -168,3 +168,9 @@ class TestAtomicWrite:
             assert done.returncode == -signal.SIGKILL
         assert done.returncode == 0
         assert endings == {"old", "new"}
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        storage.write_atomic(tmp_path / "gone" / "x.json", "text")
+    assert caught.value.filename == str(tmp_path / "gone" / "x.json")
