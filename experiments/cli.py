@@ -103,7 +103,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = get_command(app).main(words, prog_name="attn", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else exits.DONE
-    except BrokenPipeError:  # `attn list | head`: nobody reads on, which is no error
+    except (BrokenPipeError, SystemExit) as error:
+        # `attn list | head`: nobody reads on, which is no error, though click and rich
+        # make it an exit with code 1.
+        if not isinstance(error.__context__ or error, BrokenPipeError):
+            raise
         sys.stdout = None
         return exits.DONE
     except (Exception, KeyboardInterrupt) as error:

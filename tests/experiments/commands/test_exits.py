@@ -1,5 +1,6 @@
 """Every error that reaches the command line is one line and the right exit code."""
 
+import contextlib
 import errno
 import http
 import os
@@ -10,8 +11,9 @@ import sys
 import pytest
 
 from experiments import cli
-from experiments.commands import exits, find
+from experiments.commands import exits
 from experiments.errors import UserError
+from tests.experiments.made import make_run
 
 
 @pytest.fixture
@@ -25,7 +27,6 @@ def raised(monkeypatch, capsys, error, *words):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(find, "configs_folder", fail)
     monkeypatch.setattr(cli, "check_verb", fail)
     code = cli.main(["train", *words])
     return code, capsys.readouterr().err
@@ -107,3 +108,15 @@ def test_a_reader_that_leaves_is_no_error(folder):
     command = f"{sys.executable} -m experiments.cli list optimizers | true"
     done = subprocess.run(command, shell=True, capture_output=True, env=env)
     assert done.stderr == b""
+
+
+@pytest.mark.parametrize("words", [["list", "optimizers"], ["runs", "tail"]])
+def test_who_writes_for_nobody_has_done_it(words, folder, monkeypatch):
+    make_run(folder / "runs")
+    reading, writing = os.pipe()
+    os.close(reading)
+    said = os.fdopen(writing, "w", buffering=1)
+    monkeypatch.setattr("sys.stdout", said)
+    assert cli.main(words) == exits.DONE
+    with contextlib.suppress(BrokenPipeError):
+        said.close()
