@@ -107,6 +107,36 @@ def test_a_run_by_its_name_alone(learned):
         begun("train.weights=runs/study")
 
 
+def test_a_run_may_have_the_name_of_the_one_it_starts_from(learned):
+    changed = "train.weights=runs/study"
+    for seed in (1, 2):  # the second finds the first there, too
+        with Run.begin(study(changed, f"seed={seed}"), "runs") as run:
+            data.task_of(run, keep=True)
+        assert same(begun(changed, f"seed={seed}")[1].params, learned[1][FIRST].params)
+
+
+def test_a_name_that_begins_alike_is_another(learned):
+    with Run.begin(study("name=study-two"), "runs"):
+        pass
+    found = begun("train.weights=runs/study")[1]
+    assert same(found.params, learned[1][FIRST].params)
+
+
+def test_a_run_may_be_called_like_a_checkpoint(folder):
+    path, states = made("name=step_lr")
+    for name in (path, "runs/step_lr"):
+        found = begun(f"train.weights={name}")[1]
+        assert same(found.params, states[FIRST].params)
+
+
+def test_a_run_is_no_hint_for_itself(folder):
+    shutil.rmtree("runs")
+    config = study("train.weights=runs/nope")
+    with Run.begin(config, "runs"), pytest.raises(ConfigError) as caught:
+        data.build(config)
+    assert str(caught.value).endswith("nope is no run. Expected the folder of a run.")
+
+
 def test_averaged_weights_are_what_is_taken_and_averaged_again(folder):
     path, states = made("optim.ema=0.9")
     changed = f"train.weights={path}"
