@@ -101,10 +101,12 @@ def _softmax(spec, query, key, value, where, given, rng, tiling):
     # Before the rule: inside, JAX 0.10 cannot transpose an array that begins to vary.
     constants = blank((query, key, value), (others, scan.raw_key(rng)))
     leaves = tuple(jnp.asarray(leaf, dtype) for leaf in leaves)
+    # The rule outlives the call: what it closes over must hold no array of the spec.
+    masked = is_masked(spec.mask)
 
     def prepare(inputs: Inputs, ahead: bool = False):
         query, key, value, flags = *inputs[:3], (None, None)
-        if is_masked(spec.mask):
+        if masked:
             (safe_query, bad_query), (safe_key, bad_key), (value, bad_value) = map(
                 numerics.quarantine, (query, key, value)
             )

@@ -345,3 +345,16 @@ def test_a_sink_that_takes_nothing_leaves_an_empty_row_zero(backend):
     assert np.isfinite(run(sink)).all()
     gradient = jax.grad(lambda x: jnp.sum(run(x) ** 2))(sink)
     np.testing.assert_array_equal(gradient, 0)
+
+
+@pytest.mark.parametrize("tiling", [STRIPS, TABLE], ids=["strips", "table"])
+def test_no_rule_keeps_an_array_of_its_spec_alive(tiling):
+    """JAX's check of leaks: a rule stays in the caches as long as its program."""
+    query, key, value = arrays(dtype="float32")
+
+    def loss(slope, query):
+        spec = attn.causal, attn.alibi(slopes=slope)
+        return jnp.sum(blockwise(spec, query, key, value, tiling=tiling).value)
+
+    with jax.checking_leaks():
+        jax.jit(jax.grad(loss, (0, 1)))(jnp.float32(0.5), query)
