@@ -244,6 +244,8 @@ def mean_pool(x: Array, present: Array) -> Array:
 
 def first_pool(x: Array, present: Array) -> Array:
     """The first of the rows that are there, or 0 without any."""
+    if not x.shape[-2]:  # of no rows none is the first
+        return jnp.zeros((*x.shape[:-2], x.shape[-1]), x.dtype)
     first = present.argmax(-1)[..., None, None]
     row = jnp.take_along_axis(x, first, axis=-2)[..., 0, :]
     return jnp.where(present.any(-1, keepdims=True), row, jnp.zeros((), x.dtype))

@@ -138,6 +138,8 @@ def test_a_pool_of_nothing_is_zero_and_moves_nothing(pool):
     assert (gradient[0] == 0).all()
     assert (pooled[1] != 0).all()
     assert (gradient[1, [0, 3]] == 0).all()
+    no_rows = pool(jnp.zeros((2, 0, 7)), jnp.zeros((2, 0), bool))
+    np.testing.assert_array_equal(no_rows, np.zeros((2, 7)))
 
 
 def test_split_heads_puts_neighbouring_features_into_one_head():
