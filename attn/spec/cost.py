@@ -43,6 +43,8 @@ def pairs(mask: Mask, t: int, s: int) -> int:
     tokens, is taken to permit all. Above 16 million pairs some queries, evenly spaced,
     stand for all.
     """
+    if not t * s:
+        return 0
     rows = min(t, max(1, MOST // s))
     spaced = (np.arange(rows) + 0.5) * t / rows  # the middle of each part; all if t
     found = _permitted(mask, max(0, s - t) + spaced.astype(np.int64), s)
@@ -55,6 +57,8 @@ def remembered(mask: Mask, t: int) -> int:
     A causal mask needs all, `window(back=w)` the last w. The next T queries are asked,
     or as many as make 16 million pairs.
     """
+    if not t:
+        return 0
     found = _permitted(mask, t + np.arange(min(t, max(1, MOST // t))), t)
     return t if found is None else int(found.any(axis=0).sum())
 

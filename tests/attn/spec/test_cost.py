@@ -97,3 +97,12 @@ def test_a_mask_of_arrays_or_data_counts_as_open():
     mask = attn.fn(lambda site, limit: site.key_pos < limit, limit=jnp.int32(3))
     assert pairs(mask, T, S) == T * S
     assert jax.tree.leaves(mask)
+
+
+def test_no_queries_or_no_keys_cost_nothing():
+    mask = parse("causal")
+    assert pairs(mask, 0, 9) == pairs(mask, 9, 0) == remembered(mask, 0) == 0
+    said = attention_flops(
+        as_attention("causal"), 5, 0, heads=N, width=H, value_width=E
+    )
+    assert said == 0
