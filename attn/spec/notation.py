@@ -54,7 +54,9 @@ def array(values: Any, dtype: str = "float32", shape: Any = None) -> np.ndarray:
         made = cast(values, jnp.dtype(dtype))
     except ValueError as error:
         raise ValueError(f"array: {error}") from None
-    return made if shape is None else made.reshape(shape)
+    made = np.array(made if shape is None else made.reshape(shape))
+    made.flags.writeable = False  # `parse` gives who writes the same the same piece
+    return made
 
 
 PIECES: dict[str, Any] = {

@@ -274,3 +274,13 @@ def test_a_number_of_numpy_is_static_as_a_number_is(one, other):
 def test_arguments_out_of_range_are_refused_in_one_line(make, message):
     with refused(message):
         make()
+
+
+def test_arrays_of_notation_are_frozen_and_those_of_a_caller_are_not():
+    """Who writes the same text gets the same piece, which nobody may change."""
+    text = "bias(array([[1.0, 2.0]], 'float64', (2, 1)))"
+    with pytest.raises(ValueError, match="read-only"):
+        attn.parse(text).array[0, 0] = 5
+    mine = np.ones((1, 1))
+    attn.parse("bias(array(mine, 'float64'))", {"mine": mine})
+    mine[0, 0] = 2.0
