@@ -81,11 +81,12 @@ def check_places(who: str, places: Iterable[str], taps: int | None) -> None:
     Raises:
       ValueError: the message names `who` and the field.
     """
-    unknown = [repr(place) for place in places if place not in PLACES]
-    if isinstance(places, str) or unknown:
+    is_tuple = isinstance(places, tuple)  # a model's config has to hash
+    unknown = [repr(x) for x in places if x not in PLACES] if is_tuple else []
+    if not is_tuple or unknown:
         raise ValueError(
             f"{who}: convolve must be a tuple of {', '.join(PLACES)}, got "
-            f"{repr(places) if isinstance(places, str) else ', '.join(unknown)}."
+            f"{', '.join(unknown) if is_tuple else repr(places)}."
         )
     if taps is not None and not tuple(places):
         raise ValueError(

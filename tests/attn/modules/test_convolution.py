@@ -115,6 +115,7 @@ def test_what_it_costs():
     [
         ({"convolve": ("mpl",)}, "convolve must be a tuple of attention, heads, mlp"),
         ({"convolve": "mlp"}, "convolve must be a tuple of attention, heads, mlp"),
+        ({"convolve": ["mlp"]}, r"convolve must be a tuple .*, got \['mlp'\]\."),
         ({"taps": 3}, "taps=3 means nothing without a convolution"),
         ({"convolve": ("mlp",), "taps": 0}, "taps must be at least 1, got 0"),
     ],
