@@ -65,7 +65,14 @@ def linear(
 
     Returns:
       [..., F], dtype of `x`.
+
+    Raises:
+      ValueError: `x` is not as wide as the kernel is high.
     """
+    if x.shape[-1:] != kernel.shape[:1]:
+        raise ValueError(
+            f"linear: `x` must be [..., D] with D={kernel.shape[0]}, got {x.shape}."
+        )
     # One plain matrix product: with more axes XLA:CPU transposes the wider operand of
     # the kernel's gradient and computes what made it again, element by element.
     rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])

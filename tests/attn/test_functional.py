@@ -170,6 +170,11 @@ def test_linear_widened_for_the_cache_is_the_same_product(inputs):
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_linear_says_how_wide_its_input_must_be():
+    with pytest.raises(ValueError, match=r"^linear: `x` must be .* D=7, got \(2, 5\)"):
+        functional.linear(jnp.ones((2, 5)), f32(KERNEL))
+
+
 def test_gelu_has_a_second_derivative():
     # d2/dx2 x Phi(x) = (2 - x^2) phi(x), with the normal density phi.
     x = np.linspace(-3, 3, 13)
