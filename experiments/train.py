@@ -206,9 +206,8 @@ class Trainer:
 
     def is_plain(self) -> bool:
         """Whether nothing but a log line comes before the next call."""
-        course = self.course
-        is_saved = saves_at(course.step, self.setup.derived)
-        return set(course.due) <= {"log"} and not is_saved and self.tracer is None
+        is_saved = saves_at(self.course.step, self.setup.derived)
+        return self.tracer is None and set(self.course.due) <= {"log"} and not is_saved
 
     def took(self, rows: np.ndarray, seconds: float) -> None:
         """Notes the metrics [steps, 3] of a call and how long it lasted."""

@@ -18,6 +18,8 @@ from experiments.bench.rivals.torch_step import OURS, Model, Training, window
 from experiments.bench.work import RECIPE, StepWork
 from experiments.config import Config, load, resolve
 from experiments.shipped import find_config
+from experiments.tasks import vocabularies
+from experiments.tasks.text import split_text
 
 POSITION_STD = 0.02  # of our learned positions, whatever the rest is drawn with
 
@@ -62,11 +64,12 @@ def tokens(
     text: np.ndarray, fraction: float
 ) -> tuple[tuple[torch.Tensor, torch.Tensor], int]:
     """Training and validation tokens, and how many symbols there are."""
-    codes = np.array(list(text.tobytes().decode("utf-8")))
-    symbols, found = np.unique(codes, return_inverse=True)
-    cut = round(len(found) * (1 - fraction))
-    whole = torch.from_numpy(found.astype(np.int64))
-    return (whole[:cut], whole[cut:]), len(symbols)
+    parts = split_text(text.tobytes().decode("utf-8"), fraction)
+    vocabulary = vocabularies.fit("char", *parts, None)
+    train, validation = (
+        torch.from_numpy(vocabulary.tokens(part).astype(np.int64)) for part in parts
+    )
+    return (train, validation), vocabulary.size
 
 
 def initial(config: Config, vocabulary: int, seed: int) -> dict[str, np.ndarray]:
