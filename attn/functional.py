@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
-from attn.numerics import accumulation_dtype, largest
+from attn.numerics import accumulation_dtype, largest, look_up
 
 
 def embed(table: Array, tokens: Array) -> Array:
@@ -27,8 +27,7 @@ def embed(table: Array, tokens: Array) -> Array:
       [..., D], dtype of `table`. A token outside the vocabulary, negative ones too,
       reads NaN, so that it is seen rather than silently replaced by another.
     """
-    rows = jnp.asarray(table).at[jnp.asarray(tokens)]
-    return rows.get(mode="fill", wrap_negative_indices=False)
+    return look_up(table, tokens)
 
 
 def unembed(table: Array, x: Array, *, accumulate: DTypeLike | None = None) -> Array:

@@ -137,9 +137,9 @@ def entmax(logits: jax.Array, alpha: float) -> jax.Array:
     Reference:
       Peters et al. 2019, algorithm 1, arXiv 1905.05702.
     """
-    scaled = logits * (alpha - 1.0)
-    largest = jnp.max(scaled, axis=-1, keepdims=True, initial=-jnp.inf)
-    scaled = scaled - finite_max(largest)
+    largest = jnp.max(logits, axis=-1, keepdims=True, initial=-jnp.inf)
+    # In this order: scaled first, a logit of 3e38 would be infinite in 32 bits.
+    scaled = (logits - finite_max(largest)) * (alpha - 1.0)
     power = 1.0 / (alpha - 1.0)
     weights_at = lambda low: jnp.maximum(scaled - low, 0.0) ** power  # noqa: E731
 
@@ -169,6 +169,20 @@ def _entmax_jvp(alpha, primals, tangents):
     pushed = slope * jnp.where(inside, tangent, 0.0)
     share = slope * safe_reciprocal(jnp.sum(slope, axis=-1))[:, None]
     return weights, pushed - share * jnp.sum(pushed, axis=-1, keepdims=True)
+
+
+def look_up(table: Any, index: Any) -> jax.Array:
+    """The row of a table for each index: [V, D] and [...] give [..., D].
+
+    NaN for an index that is no row, a negative one or one of 64 bits too.
+    """
+    table = jnp.asarray(table)
+    if getattr(index, "dtype", None) in (np.int64, np.uint64):
+        # A gather counts in 32 bits, and 2^32 + 1 would be 1.
+        where = np.where if isinstance(index, np.ndarray) else jnp.where
+        index = where((index < 0) | (index >= len(table)), len(table), index)
+    rows = table.at[jnp.asarray(index)]
+    return rows.get(mode="fill", wrap_negative_indices=False)
 
 
 def mix(bits: Any) -> Any:

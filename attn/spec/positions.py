@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from attn.numerics import accumulation_dtype
+from attn.numerics import accumulation_dtype, look_up
 from attn.spec.field import is_array, is_varying, write
 from attn.spec.piece import Parameter, Piece, piece
 from attn.spec.scaling import Scaling, check_above, plain_frequencies
@@ -152,9 +152,7 @@ class Learned(Position):
                 f"learned: `table` must be [context, D] with D={x.shape[-1]}, got "
                 f"{self.table.shape}."
             )
-        known = jnp.where(positions < 0, len(self.table), positions)  # no wrapping
-        rows = jnp.take(jnp.asarray(self.table), known, axis=0, mode="fill")
-        return x + rows.astype(x.dtype)
+        return x + look_up(self.table, positions).astype(x.dtype)
 
 
 def _is_size(size: Any) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
+import attn
 from attn import functional
 
 RNG = np.random.default_rng(0)
@@ -119,6 +120,19 @@ def test_embed_reads_rows_and_shows_a_token_outside_the_vocabulary():
     for transform in (lambda f: f, jax.jit):
         outside = transform(functional.embed)(table, jnp.array([7, -1, -7, -8]))
         assert np.isnan(outside).all()
+
+
+def test_a_token_of_64_bits_is_not_taken_for_another():
+    """2^32 + 1 would be 1 in 32 bits, with the table of a position too."""
+    table, far = f32(KERNEL), np.array([1, 2**32 + 1, -(2**32) + 1])
+    position = attn.learned(table=table)
+    with jax.enable_x64(True):
+        rows = [functional.embed(table, x) for x in (far, jnp.asarray(far))]
+        rows.append(functional.embed(table, jnp.asarray(far, jnp.uint64)))
+        rows.append(position.embed(jnp.zeros((3, 11)), jnp.asarray(far)))
+    for each in (*rows, functional.embed(table, far)):
+        np.testing.assert_array_equal(each[0], table[1])
+        assert np.isnan(each[1:]).all()
 
 
 def test_the_gradient_of_embed_counts_how_often_a_row_was_read():

@@ -145,6 +145,13 @@ def test_log_sum_exp_of_logits_near_the_largest_number():
     np.testing.assert_allclose(numerics.log_sum_exp(big), big[:, 0], rtol=1e-6)
 
 
+@pytest.mark.parametrize("alpha", [1.5, 2.0, 4.0])
+def test_entmax_of_logits_near_the_largest_number(alpha):
+    big = jnp.array([[3e38, 3e38, -3e38], [-3e38] * 3, [3e38, -jnp.inf, 0]])
+    expected = [[0.5, 0.5, 0], [1 / 3] * 3, [1, 0, 0]]
+    np.testing.assert_allclose(numerics.entmax(big, alpha), expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
