@@ -24,7 +24,7 @@ from attn.spec.dropout import check_rng
 from attn.spec.field import is_varying, per_batch, per_head
 from attn.spec.notation import parse
 from attn.spec.positions import Position
-from attn.spec.site import At
+from attn.spec.site import At, as_data
 
 
 def attend_heads(
@@ -288,7 +288,7 @@ def _positions(who: str, x: jax.Array, positions: Any) -> tuple[jax.Array, int |
             f"{who}: `positions` of tokens are the same for all heads, got "
             f"{positions.word}; give [T] or [B, T]."
         )
-    positions = jnp.asarray(positions)
+    positions = as_data(f"{who}: `positions`", positions)
     if positions.shape == (1, x.shape[1]):
         positions = positions[0]
     if positions.shape not in (x.shape[1:2], x.shape[:2]):

@@ -14,6 +14,7 @@ from attn.backends.probes import check_probes
 from attn.shapes import Shapes, check_head
 from attn.spec.attention import Attention, as_attention
 from attn.spec.dropout import check_rng
+from attn.spec.field import ByValue
 from attn.spec.site import At, check_at
 
 # A backend is a module with `supports(spec, shapes, platform, probes)`, which gives a
@@ -52,8 +53,8 @@ choices: ContextVar[list[Choice] | None] = ContextVar("choices", default=None)
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Output:
+@dataclasses.dataclass(frozen=True, eq=False)
+class Output(ByValue):
     """What attention returns: `value`, and `aux` with the probes by name."""
 
     value: jax.Array

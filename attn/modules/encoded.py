@@ -7,14 +7,15 @@ import jax.numpy as jnp
 from jax import Array
 
 from attn.batches import of_all_heads
+from attn.spec.field import ByValue
 from attn.spec.site import At
 
 REAL = 1  # the segment of a token where nobody says; padding is segment 0
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Encoded:
+@dataclasses.dataclass(frozen=True, eq=False)
+class Encoded(ByValue):
     """An encoder's output: made once, read by every block and every decoding step.
 
     Args:

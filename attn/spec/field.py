@@ -111,6 +111,12 @@ def check_kept(value: Any) -> None:
         cast(value, jnp.asarray(value.ravel()[:0]).dtype)
 
 
+def check_reach(value: Any) -> None:
+    """Refuses whole numbers, where they are known, that 32 bits would wrap."""
+    if is_array(value) and value.dtype != np.int32 and not isinstance(value, Tracer):
+        cast(value, np.int32)
+
+
 def cast(values: Any, dtype: Any) -> np.ndarray:
     """NumPy's array of numbers in a dtype, which rounds and does nothing worse.
 
@@ -155,6 +161,19 @@ def same_value(one: Any, other: Any) -> bool:
         one, other = np.asarray(one), np.asarray(other)
         return bool(np.all((one == other) | ((one != one) & (other != other))))
     return not is_array(one) and not is_array(other) and one == other
+
+
+class ByValue:
+    """Equal where all arrays are: in shape, dtype and every number. Never hashable."""
+
+    def __eq__(self, other):
+        if type(self) is not type(other):
+            return NotImplemented
+        leaves, structure = jax.tree.flatten(self)
+        others, other_structure = jax.tree.flatten(other)
+        return structure == other_structure and all(map(same_value, leaves, others))
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
 
 
 def _write_number(value: Any) -> str:

@@ -13,6 +13,7 @@ import jax
 
 from attn.spec.closure import captures_tracer
 from attn.spec.field import (
+    ByValue,
     Varying,
     as_leaf,
     is_array,
@@ -32,7 +33,7 @@ class Parameter(NamedTuple):
     per_head: bool = False
 
 
-class Piece:
+class Piece(ByValue):
     """Base of all pieces; see the module's docstring.
 
     Class attributes: `name` is the word in the notation, `kind` the slot of `Attention`
@@ -179,13 +180,6 @@ class Piece:
         """The piece with defaults that depend on the number of heads filled in."""
         changes = {n: p.for_heads(num_heads) for n, p in self.pieces().items()}
         return self.replace(**changes) if changes else self
-
-    def __eq__(self, other):
-        if type(self) is not type(other):
-            return NotImplemented
-        leaves, structure = jax.tree.flatten(self)
-        others, other_structure = jax.tree.flatten(other)
-        return structure == other_structure and all(map(same_value, leaves, others))
 
     def __hash__(self):
         leaves, structure = jax.tree.flatten(self)

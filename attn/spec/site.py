@@ -8,15 +8,15 @@ import jax
 import jax.numpy as jnp
 
 from attn.numerics import finite
-from attn.spec.field import check_kept, is_varying
+from attn.spec.field import ByValue, check_kept, check_reach, is_varying
 
 POSITIONS = ("query_pos", "key_pos")
 ONE_NUMBER = (*POSITIONS, "segment")  # of each token, so never [T, F]
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class At:
+@dataclasses.dataclass(frozen=True, eq=False)
+class At(ByValue):
     """Per-token data of both sides; made by `at(...)`, None where not given."""
 
     query_pos: Any = None
@@ -60,8 +60,8 @@ class Data(dict):
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Site:
+@dataclasses.dataclass(frozen=True, eq=False)
+class Site(ByValue):
     """What a mask or a logits piece sees of a tile.
 
     Attributes:
@@ -159,7 +159,7 @@ def at(
         query_pos = key_pos = _positions("positions", positions)
     both = {} if segment is None else {"segment": segment}
     sides = [
-        {name: _array(name, x) for name, x in {**(given or {}), **both}.items()}
+        {n: as_data(f"at: `{n}`", x) for n, x in {**(given or {}), **both}.items()}
         for given in (query, key)
     ]
     taken = [name for name in POSITIONS for side in sides if name in side]
@@ -175,7 +175,7 @@ def at(
 
 def _positions(name: str, x: Any) -> Any:
     """Positions as an array: whole numbers, since a mask compares them exactly."""
-    array = inner = _array(name, x)
+    array = inner = as_data(f"at: `{name}`", x)
     while is_varying(inner):
         inner = inner.value
     if inner is not None and not jnp.issubdtype(inner.dtype, jnp.integer):
@@ -183,20 +183,26 @@ def _positions(name: str, x: Any) -> Any:
             f"at: `{name}` must be whole numbers, got {inner.dtype}; give fractions "
             "as data of your own, for example query={'time': ...}."
         )
+    try:
+        check_reach(inner)
+    except ValueError as error:
+        raise ValueError(f"at: `{name}`: {error}") from None
     return array
 
 
-def _array(name: str, x: Any) -> Any:
-    """Data as an array whose whole numbers are those that were given."""
+def as_data(what: str, x: Any) -> Any:
+    """Data as an array of the numbers that were given, or ValueError about `what`."""
     if x is None or is_varying(x):
         return x
     try:
         check_kept(x)
         return jnp.asarray(x)
     except OverflowError:
-        raise ValueError(f"at: `{name}` must fit int32, got {x!r}.") from None
+        raise ValueError(f"{what} must fit int32, got {x!r}.") from None
+    except TypeError:
+        raise ValueError(f"{what} must be an array, got {x!r}.") from None
     except ValueError as error:
-        raise ValueError(f"at: `{name}`: {error}") from None
+        raise ValueError(f"{what}: {error}") from None
 
 
 def check_at(who: str, at: Any) -> None:

@@ -36,6 +36,7 @@ def turned(positions):
             "example query={'time': ...}."),
         (lambda: attn.at([3_000_000_000]), "at: `query_pos` must fit int32, got "
             "[3000000000]."),
+        (lambda: attn.at(segment="abc"), "at: `segment` must be an array, got 'abc'."),
         (lambda: attn.at(query={"key_pos": HALVES}), "at: `key_pos` is the name of "
             "positions, not of other data; give at(key_pos=...)."),
         (lambda: attend(positions=jnp.zeros((T, 3), int)), "attend: `at` has query "
@@ -68,9 +69,29 @@ def test_whole_numbers_of_64_bits_are_refused_rather_than_wrapped():
         message = rf"^at: `{name}`: 4294967297 does not fit int32\.$"
         with pytest.raises(ValueError, match=message):
             attn.at(**{name: wide})
+    message = r"^rotate_heads: `positions`: 4294967297 does not fit int32\.$"
+    with pytest.raises(ValueError, match=message):
+        attn.rotate_heads("rotary", jnp.ones((1, T, 2, 4)), wide)
+    # With 64 bits everywhere a document may have any number; positions are 32 bits.
+    with jax.enable_x64(True):
+        assert attn.at(segment=wide).key["segment"].dtype == "int64"
+        for given in (wide, jnp.asarray(wide), attn.per_batch(wide[None])):
+            with pytest.raises(ValueError, match=r"^at: `positions`: 4294967297 does"):
+                attn.at(positions=given)
     message = r"^at: `doc` must fit int32, got \[1, 4294967297\]\.$"
     with pytest.raises(ValueError, match=message):
         attn.at(query={"doc": [1, 2**32 + 1]})
+
+
+def test_data_that_are_the_same_are_equal():
+    data = lambda **more: attn.at(jnp.arange(T), segment=jnp.ones(T, int), **more)  # noqa: E731
+    assert data() == data() != data(key={"x": HALVES})
+    assert data() != attn.at(jnp.arange(T), segment=jnp.zeros(T, int))
+    assert attn.at(attn.per_batch([[1]])) == attn.at(attn.per_batch([[1]]))
+    one = attn.attend("causal", QUERY, KEY, VALUE, probes=("entropy",))
+    assert one == jax.tree.map(jnp.copy, one) != jax.tree.map(jnp.zeros_like, one)
+    with pytest.raises(TypeError, match="unhashable type: 'At'"):
+        hash(data())
 
 
 # A function of two positions, as of FlexAttention, and the ways to call it on a tile.
