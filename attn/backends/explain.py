@@ -126,6 +126,6 @@ def _of_one_head(spec: Attention, at: At | None, shapes: Shapes) -> tuple[Any, A
     """What one head of the call meets, once its arrays fit."""
     at = mark_batch("explain", at, shapes)
     check_varying("explain", (spec, at), shapes.batch, shapes.heads)
-    one, where = of_one_head((spec.for_heads(shapes.heads), at))
+    one, where = of_one_head((spec.for_heads(1), at))  # alibi counts N slopes out
     one.check(shapes.t, shapes.s)
     return one, where or At()

@@ -100,6 +100,6 @@ def _divisor(size: int, most: int) -> int:
 
     Of 12 heads of 768 positions 3 a step take 14 ms forward, 2 or 4 take 10.
     """
-    fit = [n for n in range(1, size + 1) if size % n == 0 and n <= max(1, most)]
+    fit = [n for n in range(1, min(size, max(1, most)) + 1) if size % n == 0]
     even = max((n for n in fit if n % 2 == 0), default=1)
     return even if 2 * even > fit[-1] else fit[-1]

@@ -112,6 +112,11 @@ def test_explain_says_why_the_one_that_runs_was_chosen(spec, shapes, platform, w
     assert line.endswith(f" at a time ({why})")
 
 
+def test_explain_counts_no_heads_one_by_one():
+    many = Shapes(512, 512, 8, 8, heads=2**31, key_heads=2**31)
+    assert explain("causal, alibi", many, platform="cpu").at_once == 8
+
+
 def test_explain_has_no_reason_of_its_own_for_a_backend_that_was_asked_for():
     told = dataclasses.replace(explain("causal", LONG, platform="cpu"), runs="dense")
     assert told.why == ""
