@@ -12,7 +12,7 @@ from attn import functional
 from attn.backends.dispatch import Output
 from attn.heads import attend_heads, rotate_heads
 from attn.modules.convolution import convolved, make_convolution
-from attn.modules.fields import as_piece, check_sizes
+from attn.modules.fields import as_piece, check_sizes, check_spreads
 from attn.modules.layers import Linear, RMSNorm
 from attn.modules.precision import FLOAT32, Precision
 from attn.modules.watch import Watchable
@@ -75,6 +75,8 @@ class AttentionConfig:
         """
         names = "width", "heads", "key_heads", "head_width", "value_width"
         check_sizes("MultiHeadAttention", self, *names, "context_width", "head_taps")
+        spreads = {"init_std": self.init_std, "output_scale": self.output_scale}
+        check_spreads("MultiHeadAttention", **spreads)
         heads, key_heads = self.heads, self.key_heads or self.heads
         if self.head_width is None and self.width % heads:
             raise ValueError(

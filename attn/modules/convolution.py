@@ -9,7 +9,7 @@ from jax import Array
 
 from attn.batches import of_all_heads
 from attn.convolution import short_convolution
-from attn.modules.precision import FLOAT32, Precision
+from attn.modules.precision import FLOAT32, Precision, checked
 
 # Place -> what is mixed there. Allen-Zhu 2025 calls them Canon-A to Canon-D.
 PLACES = {
@@ -33,7 +33,8 @@ class ShortConvolution(nnx.Module):
     """
 
     def __init__(self, width: int, taps: int = TAPS, *, precision: Precision = FLOAT32):
-        self.taps = nnx.Param(jnp.zeros((taps, width), precision.parameters))
+        dtype = checked(precision).parameters
+        self.taps = nnx.Param(jnp.zeros((taps, width), dtype))
         self.precision = precision
 
     def __call__(self, x: Array, segment: Array | None = None) -> Array:

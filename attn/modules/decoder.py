@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from numbers import Real
 from typing import Any
 
 from flax import nnx
@@ -122,7 +123,7 @@ class Decoder(Stack):
 
 def check_softcap(cap: float | None) -> None:
     """Refuses a bound that logits cannot be divided by."""
-    if cap is not None and not 0 < cap < math.inf:
+    if cap is not None and not (isinstance(cap, Real) and 0 < cap < math.inf):
         raise ValueError(
             f"Decoder: softcap must be a positive number, got {cap!r}; leave it out "
             "for no bound."

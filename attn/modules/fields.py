@@ -1,7 +1,8 @@
 """What a field of a config may hold: a piece of one kind, or notation for it."""
 
 import dataclasses
-from numbers import Integral
+import math
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 import jax
@@ -62,6 +63,20 @@ def check_sizes(who: str, config: Any, *names: str) -> None:
             continue
         if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
             raise ValueError(f"{who}: {name} must be at least 1, got {size!r}.")
+
+
+def check_spreads(who: str, **spreads: Any) -> None:
+    """Refuses what initial values cannot be drawn with; None passes.
+
+    Raises:
+      ValueError: negative, infinite or no number; the message names `who` and which.
+    """
+    for name, value in spreads.items():
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        if value is not None and not (is_number and 0 <= float(value) < math.inf):
+            raise ValueError(
+                f"{who}: {name} must be a finite number of at least 0, got {value!r}."
+            )
 
 
 def described(value: Any) -> str:

@@ -6,7 +6,8 @@ from flax import nnx
 from jax import Array
 
 from attn import functional
-from attn.modules.precision import FLOAT32, Precision
+from attn.modules.fields import check_spreads
+from attn.modules.precision import FLOAT32, Precision, checked
 
 
 def normal(rngs: nnx.Rngs, shape: tuple[int, ...], std: float, dtype: str) -> nnx.Param:
@@ -40,8 +41,9 @@ class Linear(nnx.Module):
         precision: Precision = FLOAT32,
         rngs: nnx.Rngs,
     ):
+        check_spreads("Linear", std=std, scale=scale)
         initial = scale * (inputs**-0.5 if std is None else std)
-        dtype = precision.parameters
+        dtype = checked(precision).parameters
         self.kernel = normal(rngs, (inputs, outputs), initial, dtype)
         self.bias = nnx.Param(jnp.zeros(outputs, dtype)) if bias else None
         self.precision = precision
@@ -79,7 +81,9 @@ class Embedding(nnx.Module):
         precision: Precision = FLOAT32,
         rngs: nnx.Rngs,
     ):
-        self.table = normal(rngs, (vocabulary, width), std, precision.parameters)
+        check_spreads("Embedding", std=std)
+        dtype = checked(precision).parameters
+        self.table = normal(rngs, (vocabulary, width), std, dtype)
         self.precision = precision
 
     def __call__(self, tokens: Array) -> Array:
@@ -102,8 +106,9 @@ class LayerNorm(nnx.Module):
     def __init__(
         self, width: int, *, bias: bool = False, precision: Precision = FLOAT32
     ):
-        self.scale = nnx.Param(jnp.ones(width, precision.parameters))
-        self.bias = nnx.Param(jnp.zeros(width, precision.parameters)) if bias else None
+        dtype = checked(precision).parameters
+        self.scale = nnx.Param(jnp.ones(width, dtype))
+        self.bias = nnx.Param(jnp.zeros(width, dtype)) if bias else None
 
     def __call__(self, x: Array) -> Array:
         """Maps [..., D] to [..., D]."""
@@ -119,7 +124,7 @@ class RMSNorm(nnx.Module):
     ):
         if bias:
             raise ValueError("RMSNorm: has no bias; say bias=False or use 'layer'.")
-        self.scale = nnx.Param(jnp.ones(width, precision.parameters))
+        self.scale = nnx.Param(jnp.ones(width, checked(precision).parameters))
 
     def __call__(self, x: Array) -> Array:
         """Maps [..., D] to [..., D]."""

@@ -5,6 +5,7 @@ from jax import Array
 
 from attn import functional
 from attn.modules.convolution import convolved, make_convolution
+from attn.modules.fields import check_spreads
 from attn.modules.layers import Linear
 from attn.modules.precision import FLOAT32, Precision
 from attn.spec.site import At
@@ -40,6 +41,7 @@ class MLP(nnx.Module):
         precision: Precision = FLOAT32,
         rngs: nnx.Rngs,
     ):
+        check_spreads("MLP", std=std, output_scale=output_scale)
         known = {**functional.ACTIVATIONS, **functional.GATES}
         if activation not in known:
             raise ValueError(

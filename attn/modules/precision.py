@@ -1,6 +1,7 @@
 """The dtype policy of a model: storage, arithmetic and sums apart."""
 
 import dataclasses
+from typing import Any
 
 import jax.numpy as jnp
 from flax import nnx
@@ -54,6 +55,16 @@ class Precision:
     def cast(self, parameter: nnx.Variable | Array) -> Array:
         """A parameter as the layers compute with it."""
         return jnp.asarray(parameter[...], self.compute)
+
+
+def checked(precision: Any) -> Precision:
+    """Refuses what is no policy: a dtype alone does not say what it is for."""
+    if not isinstance(precision, Precision):
+        raise ValueError(
+            f"precision must be a Precision, got {precision!r}; write for example "
+            "Precision(parameters='float32', compute='bfloat16')."
+        )
+    return precision
 
 
 def bits(name: str) -> int:

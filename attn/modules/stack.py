@@ -12,7 +12,7 @@ from attn.modules.attention import Learned
 from attn.modules.block import Block, StackConfig, split
 from attn.modules.convolution import check_places
 from attn.modules.encoded import Encoded, across
-from attn.modules.fields import check_sizes, static
+from attn.modules.fields import check_sizes, check_spreads, static
 from attn.modules.layers import NORMS, Embedding
 from attn.spec.positions import Position
 from attn.spec.site import At
@@ -34,6 +34,8 @@ class Stack(nnx.Module):
 
     def __init__(self, config: StackConfig, *, rngs: nnx.Rngs):
         check_sizes(type(self).__name__, config, *SIZES)
+        spreads = {"init_std": config.init_std, "output_scale": config.output_scale}
+        check_spreads(type(self).__name__, **spreads)
         check_places(type(self).__name__, config.convolve, config.taps)
         if config.norm not in NORMS:
             raise ValueError(

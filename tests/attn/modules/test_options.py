@@ -1,6 +1,7 @@
 """Every field of a config changes what is computed, or is refused: none is ignored."""
 
 import dataclasses
+import math
 
 import jax
 import numpy as np
@@ -15,7 +16,10 @@ from attn.modules import (
     DecoderConfig,
     Encoder,
     EncoderConfig,
+    Linear,
+    MultiHeadAttention,
     Precision,
+    RMSNorm,
     Seq2Seq,
     Seq2SeqConfig,
 )
@@ -178,6 +182,32 @@ def test_the_table_has_every_field():
                 tokens(T, 1)
             ),
             r"Block: got no source for its cross-attention; give source=",
+        ),
+        (
+            lambda: Decoder(DECODER, init_std=math.nan, rngs=nnx.Rngs(0)),
+            r"Decoder: init_std must be a finite number of at least 0, got nan",
+        ),
+        (
+            lambda: MultiHeadAttention(
+                width=8, heads=2, output_scale=-1, rngs=nnx.Rngs(0)
+            ),
+            r"MultiHeadAttention: output_scale must be a finite number of at least 0",
+        ),
+        (
+            lambda: Linear(3, 5, std="small", rngs=nnx.Rngs(0)),
+            r"Linear: std must be a finite number of at least 0, got 'small'",
+        ),
+        (
+            lambda: Decoder(DECODER, softcap="50", rngs=nnx.Rngs(0)),
+            r"Decoder: softcap must be a positive number, got '50'; leave it out",
+        ),
+        (
+            lambda: decode(dataclasses.replace(DECODER, precision="bfloat16")),
+            r"precision must be a Precision, got 'bfloat16'; write for example Prec",
+        ),
+        (
+            lambda: RMSNorm(8, precision=np.float32),
+            r"precision must be a Precision, got <class 'numpy.float32'>; write for",
         ),
         (
             lambda: Block(DECODER, rngs=nnx.Rngs(0))(STREAM, STREAM),
