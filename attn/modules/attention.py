@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Any, TypeVar
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
@@ -14,6 +13,7 @@ from attn.heads import attend_heads, rotate_heads
 from attn.modules.convolution import convolved, make_convolution
 from attn.modules.fields import as_piece, check_sizes, check_spreads
 from attn.modules.layers import Linear, RMSNorm
+from attn.modules.learned import Learned
 from attn.modules.precision import FLOAT32, Precision
 from attn.modules.watch import Watchable
 from attn.spec.attention import Attention, as_attention
@@ -92,36 +92,6 @@ class AttentionConfig:
         return heads, key_heads, head_width, self.value_width or head_width
 
 
-class SpecArray(nnx.Variable):
-    """An array inside a spec that is data, not learned."""
-
-
-class Learned(nnx.Module):
-    """A spec or a position whose arrays live in NNX variables.
-
-    Arrays that the piece asks to be learned become `nnx.Param`; arrays that it came
-    with become `SpecArray`. The rest of the piece is static.
-    """
-
-    def __init__(self, piece: Piece, *, heads: int, dtype: str, rngs: nnx.Rngs):
-        leaves, self.structure = jax.tree.flatten(piece.for_heads(heads))
-        self.arrays = nnx.List([SpecArray(leaf) for leaf in leaves])
-        self.parameters = nnx.Dict(
-            {
-                path.replace(".", "__"): nnx.Param(
-                    parameter.init(rngs.params(), parameter.shape, dtype)
-                )
-                for path, parameter in piece.parameters(heads).items()
-            }
-        )
-
-    def __call__(self) -> Any:
-        """The piece with its current arrays."""
-        piece = jax.tree.unflatten(self.structure, [a[...] for a in self.arrays])
-        learned = {k.replace("__", "."): v[...] for k, v in self.parameters.items()}
-        return piece.with_parameters(learned)
-
-
 class MultiHeadAttention(Watchable):
     """Self- or cross-attention, multi-head, grouped or multi-query by its sizes.
 
@@ -194,7 +164,7 @@ class MultiHeadAttention(Watchable):
             query, key = self.query_norm(query), self.key_norm(key)
         query_pos = None if at is None else at.query_pos
         key_pos = None if at is None else at.key_pos
-        position = self.position()
+        position = self.position.piece
         query = rotate_heads(position, query, query_pos)
         key = rotate_heads(position, key, key_pos)
         return query, key, value
@@ -211,7 +181,7 @@ class MultiHeadAttention(Watchable):
         """Attention before the map back: values [B, T, N, E] and probes."""
         query, key, value = self.project(x, context, at=at)
         return attend_heads(
-            self.spec(),
+            self.spec.piece,
             query,
             key,
             value,
@@ -253,7 +223,7 @@ class MultiHeadAttention(Watchable):
             maps += self.query_mix.flops(t)
             maps += self.key_mix.flops(s) + self.value_mix.flops(s)
         return maps + attention_flops(
-            self.spec(),
+            self.spec.piece,
             t,
             s,
             heads=self.heads,
@@ -268,7 +238,7 @@ class MultiHeadAttention(Watchable):
 
     def state_bytes(self, t: int) -> int:
         """Bytes that decoding remembers after T tokens: what later queries may see."""
-        found = self.key_bytes(remembered(self.spec().mask, t))
+        found = self.key_bytes(remembered(self.spec.piece.mask, t))
         mixes = self.query_mix, self.key_mix, self.value_mix
         return found + sum(mix.state_bytes(t) for mix in mixes if mix is not None)
 

@@ -101,7 +101,8 @@ class Decoder(Stack):
         Raises:
           ValueError: a source for a decoder that reads none, or none for one that does.
         """
-        return self.score(self.features(tokens, source, at=at, rng=rng))
+        features = self.features(tokens, source=source, at=at, rng=rng)
+        return self.score(features)
 
     def score(self, features: Array) -> Array:
         """Scores the next token from features [B, T, D]: [B, T, V].

@@ -84,7 +84,7 @@ class Seq2Seq(nnx.Module):
         rng: Array | None = None,
     ) -> Array:
         """Scores the next token at every position of a target [B, T]: [B, T, V]."""
-        return self.decoder(tokens, source, at=at, rng=rng)
+        return self.decoder(tokens, source=source, at=at, rng=rng)
 
     def __call__(
         self,
@@ -109,7 +109,7 @@ class Seq2Seq(nnx.Module):
         """
         encoder_rng, decoder_rng = split(rng, 2)
         encoded = self.encode(source, at=source_at, rng=encoder_rng)
-        return self.decode(tokens, encoded, at=at, rng=decoder_rng)
+        return self.decode(tokens, source=encoded, at=at, rng=decoder_rng)
 
     def flops(self, t: int, s: int) -> int:
         """FLOPs of a target of T tokens and a source of S, see `attn.spec.cost`."""

@@ -8,12 +8,12 @@ from jax import Array
 from attn import functional
 from attn.heads import embed_positions
 from attn.modules import layering
-from attn.modules.attention import Learned
 from attn.modules.block import Block, StackConfig, split
 from attn.modules.convolution import check_places
 from attn.modules.encoded import Encoded, across
 from attn.modules.fields import check_sizes, check_spreads, static
 from attn.modules.layers import NORMS, Embedding
+from attn.modules.learned import Learned
 from attn.spec.positions import Position
 from attn.spec.site import At
 
@@ -84,7 +84,7 @@ class Stack(nnx.Module):
     def embed(self, tokens: Array, *, at: At | None = None) -> Array:
         """Token rows plus, where positions are added, position rows: [B, T, D]."""
         positions = None if at is None else at.query_pos
-        return embed_positions(self.position(), self.embedding(tokens), positions)
+        return embed_positions(self.position.piece, self.embedding(tokens), positions)
 
     def features(
         self,

@@ -99,7 +99,7 @@ def walk(
     last, result = output_steps(layer, x, outputs, words)
     whole = x + layer(x)
     difference = float(jnp.abs(result - whole).max())
-    return Walk(words, layer.spec(), head, [*inputs, *inner, *last], difference)
+    return Walk(words, layer.spec.piece, head, [*inputs, *inner, *last], difference)
 
 
 def input_steps(layer, x, words, tokens, head):
@@ -141,7 +141,7 @@ def input_steps(layer, x, words, tokens, head):
 
 def head_steps(layer, projected, words, head):
     """The steps inside the head that is shown, and the outputs of all heads."""
-    spec = layer.spec().for_heads(layer.heads)
+    spec = layer.spec.piece.for_heads(layer.heads)
     traces = [
         one_head(of_head(spec, n), *(array[0, :, n] for array in projected))
         for n in range(layer.heads)

@@ -127,6 +127,16 @@ def test_gradients_reach_every_parameter():
         assert np.abs(leaf).max() > 0, jax.tree_util.keystr(path)
 
 
+def test_flax_tabulates_a_model_and_what_it_learns():
+    """Flax calls every method of every module, and prints what goes in and out."""
+    model = made(logits="scale('learned')", cross="alibi")
+    options = {"width": 400, "force_terminal": False}
+    told = nnx.tabulate(model, SOURCE, TARGET, console_kwargs=options)
+    assert " decoder/blocks/0/attention " in told
+    count = sum(x.size for x in jax.tree.leaves(nnx.state(model)))
+    assert f"Total Parameters: {count:,} " in told
+
+
 def test_remat_changes_nothing_but_memory():
     rng, made_with = jax.random.key(0), {"dropout": 0.1}
     plain = made(made_with, **made_with)
