@@ -1,5 +1,7 @@
 """The feed-forward half of a block."""
 
+from typing import Any
+
 from flax import nnx
 from jax import Array
 
@@ -7,7 +9,6 @@ from attn import functional
 from attn.modules.convolution import convolved, make_convolution
 from attn.modules.fields import check_spreads
 from attn.modules.layers import Linear
-from attn.modules.precision import FLOAT32, Precision
 from attn.spec.site import At
 
 
@@ -18,14 +19,12 @@ class MLP(nnx.Module):
       width: D, of input and output.
       hidden: F, in between.
       activation: a name of `functional.ACTIVATIONS` or `functional.GATES`.
-      std: of the initial kernels; None means 1 / sqrt(inputs).
       output_scale: multiplies the initial standard deviation of the map back; 0 makes
         the layer start as nothing, 1 / sqrt(2 L) keeps a deep sum of layers level.
-      bias: whether the maps have biases.
       taps: W, tokens that a short convolution mixes before the activation; None
         means that every token is by itself.
-      precision: dtype policy.
       rngs: where the initial values are drawn from.
+      **maps: `std`, `bias` and `precision` of the maps, see `Linear`.
     """
 
     def __init__(
@@ -34,26 +33,24 @@ class MLP(nnx.Module):
         hidden: int,
         *,
         activation: str = "gelu",
-        std: float | None = None,
         output_scale: float = 1.0,
-        bias: bool = False,
         taps: int | None = None,
-        precision: Precision = FLOAT32,
         rngs: nnx.Rngs,
+        **maps: Any,
     ):
-        check_spreads("MLP", std=std, output_scale=output_scale)
+        check_spreads("MLP", output_scale=output_scale)
         known = {**functional.ACTIVATIONS, **functional.GATES}
         if activation not in known:
             raise ValueError(
                 f"MLP: activation must be one of {', '.join(known)}, "
                 f"got {activation!r}."
             )
-        shared = {"bias": bias, "precision": precision, "rngs": rngs}
         self.activation = activation
-        self.up = Linear(width, hidden, std=std, **shared)
+        self.up = Linear(width, hidden, rngs=rngs, **maps)
         is_gated = activation in functional.GATES
-        self.gate = Linear(width, hidden, std=std, **shared) if is_gated else None
-        self.down = Linear(hidden, width, std=std, scale=output_scale, **shared)
+        self.gate = Linear(width, hidden, rngs=rngs, **maps) if is_gated else None
+        self.down = Linear(hidden, width, scale=output_scale, rngs=rngs, **maps)
+        precision = self.up.precision
         self.up_mix = make_convolution(hidden, taps, precision)
         self.gate_mix = make_convolution(hidden, taps if is_gated else None, precision)
 
