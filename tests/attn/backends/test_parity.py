@@ -44,7 +44,8 @@ JAX_NN = (
 )
 REFUSED = {"dense": 0, "blockwise": 171, "fused": 1306, "pallas": 1320}
 
-# RMS distance to the oracle, over that of the plain reference in the same precision.
+# RMS distance to the oracle, over that of the plain reference in the same precision,
+# which is the root mean square of its draws.
 OUTPUT, GRADIENT = 2.0, 2.5
 # Rounding of one number: the plain reference is sometimes exact by luck, and more often
 # so the fewer numbers there are.
@@ -176,20 +177,28 @@ class Target(NamedTuple):
     """What a cell is compared with: first the output, then the gradients."""
 
     exact: list[np.ndarray]  # float64
-    plain: list[np.ndarray]  # the plain reference in float32
+    plain: list[list[np.ndarray]]  # draws of the plain reference in float32
 
 
 @functools.lru_cache(maxsize=64)
 def target(name, size) -> Target:
-    """The oracles of an entry, one for all precisions."""
+    """The oracles of an entry, one for all precisions.
+
+    The error of the plain reference is a draw of rounding, and now and then a lucky
+    one: it is drawn op by op and compiled. On average neither is larger (the ratio of
+    the two over a third of the matrix: geometric mean 1.008, 98% within 0.45 to 2.9).
+    """
     mix = mix_of(name, size)
     with jax.enable_x64(True):
         value, gradients = differentiate(plain, mix, "float64", jit=False)
         exact = [np.asarray(x) for x in (value, *gradients)]
     output = mix.oracle(*mix.arrays)
     np.testing.assert_allclose(exact[0], output, rtol=1e-12, atol=1e-12)
-    value, gradients = differentiate(plain, mix, "float32", jit=False)
-    return Target([output, *exact[1:]], [np.asarray(x) for x in (value, *gradients)])
+    draws = []
+    for jit in (False, True):
+        value, gradients = differentiate(plain, mix, "float32", jit=jit, quick=True)
+        draws.append([np.asarray(x) for x in (value, *gradients)])
+    return Target([output, *exact[1:]], draws)
 
 
 def rms(x) -> float:
@@ -222,7 +231,10 @@ def misses(backend, entry, mix, expected, *, quick) -> list[str]:
             value, gradients = differentiate(run, mix, entry.dtype, quick=quick)
         got = [value, *gradients]
         assert [x.dtype.name for x in got[:4]] == [entry.dtype] * 4
-        near = [in_dtype(x, like) for x, like in zip(expected.plain, got, strict=True)]
+        near = [
+            [in_dtype(x, like) for x, like in zip(draw, got, strict=True)]
+            for draw in expected.plain
+        ]
         got = [np.asarray(x, np.float64) for x in got]
     missed = []
     for index, (x, exact) in enumerate(zip(got, expected.exact, strict=True)):
@@ -230,7 +242,8 @@ def misses(backend, entry, mix, expected, *, quick) -> list[str]:
         bound = 1e-12 * scale
         if entry.dtype != "float64":
             floor = FLOOR * scale * max(1, FEW // exact.size)
-            bound = (GRADIENT if index else OUTPUT) * rms(near[index] - exact) + floor
+            error = rms([rms(draw[index] - exact) for draw in near])
+            bound = (GRADIENT if index else OUTPUT) * error + floor
         what = f"gradient {index - 1}" if index else "output"
         assert x.shape == exact.shape, what
         if not rms(x - exact) <= bound:
