@@ -11,11 +11,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 STOPPED = 75  # EX_TEMPFAIL: saved and resumable
 SHOW_CURSOR = b"\x1b[?25h"
 NAMES = {signal.SIGINT: "SIGINT", signal.SIGTERM: "SIGTERM"}
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Stop:
@@ -75,6 +77,24 @@ def install() -> Stop:
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reading, stop), daemon=True).start()
     return stop
+
+
+@contextmanager
+def interrupting() -> Iterator[None]:
+    """While it lasts, what ends a process interrupts it, as Ctrl-C does.
+
+    Python itself ends at once by these signals, and what it has started goes on. One
+    that is ignored, as by `nohup`, stays so.
+    """
+    before = {number: signal.getsignal(number) for number in ENDING}
+    try:
+        for number, handler in before.items():
+            if handler is signal.SIG_DFL:
+                signal.signal(number, signal.default_int_handler)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _watch(reading: int, stop: Stop) -> None:

@@ -141,5 +141,7 @@ class Worker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None and not issubclass(error, Exception):
+            self.kill()  # at once: a run of minutes would first come to its end
         self.close()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from experiments import signals
 from experiments.commands import exits
 from experiments.commands.options import AsJson, finite
 from experiments.errors import UserError
@@ -181,7 +182,8 @@ def _run(
     try:
         check_here(cases, runs.platform(), force=rules.force)
         screen.begin(len(cases), runs.estimate(cases, rules))
-        runs.run(cases, rules, record, path, tell=screen.tell, done=screen.done)
+        with signals.interrupting():
+            runs.run(cases, rules, record, path, tell=screen.tell, done=screen.done)
     except KeyboardInterrupt:
         if record.cases:
             raise

@@ -129,6 +129,11 @@ def hanging(work, given):
     time.sleep(60)
 
 
+def running(work, given):
+    """A run of a minute in a process of its own, as a recipe is."""
+    return Contender(lambda: (_bear(work.kind), os.wait()), list)
+
+
 def littering(work, given):
     """Leaves a temporary file, and its name at `kind` once both are there."""
     path = pathlib.Path(tempfile.mkdtemp()) / "file"

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -9,9 +10,10 @@ import time
 import pytest
 
 from experiments.bench.contender import Refused
-from experiments.bench.pipe import Worker
+from experiments.bench.pipe import GRACE, Worker
 from experiments.bench.rivals.ours_step import configured
 from experiments.bench.work import CeilingWork
+from experiments.signals import interrupting
 
 WORK = CeilingWork().to_json()
 
@@ -71,6 +73,41 @@ def test_a_second_interrupt_leaves_no_process_and_no_file(importable, tmp_path):
         pass
     assert worker.process.returncode == -9
     assert not left.parent.exists()
+
+
+MEASURING = """
+import signal, sys
+from experiments import signals
+from experiments.bench.race import Rules, race
+from experiments.bench.work import CeilingWork
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
+with signals.interrupting():
+    race(CeilingWork(sys.argv[1]), [], Rules(), targets={"ours": "sleepers:running"})
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_in_progress_at_once(importable, tmp_path, number):
+    path = tmp_path / "child"
+    command = [sys.executable, "-c", MEASURING, str(path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert waited(lambda: path.is_file() and path.read_text())
+        process.send_signal(number)
+        began = time.monotonic()
+        assert "KeyboardInterrupt" in process.communicate(timeout=30)[1]
+    assert waited(lambda: not lives(int(path.read_text())))
+    assert time.monotonic() - began < GRACE
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interrupting():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_answers_come_one_by_one_though_written_at_once():
