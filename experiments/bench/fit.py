@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from experiments.bench.cases import Case
 from experiments.bench.work import (
+    RECIPE,
     AttentionWork,
     CompileWork,
     LayerWork,
@@ -56,6 +57,10 @@ def misconfigured(work: StepWork | CompileWork | RecipeWork) -> str:
     """Why the runner would refuse the config, in a line; empty if it would not."""
     try:
         for overrides in work.configs():
+            learned = load(find_config(work.config), overrides).data.kind
+            if learned != "text":
+                found = f"the config {work.config} learns {learned}, not a text"
+                return f"{found}; name one that does, such as {RECIPE}"
             load(find_config(work.config), ["data.path=text.txt", *overrides])
     except ConfigError as error:
         return str(error.faults[0]).rstrip(".")

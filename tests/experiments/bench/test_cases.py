@@ -273,6 +273,10 @@ cases:
                 "no such file. Did you mean `study.yaml`?",
             ),
             (
+                "suite: recipe\ncases: [{config: mqar}]\n",
+                ":2: cases[0]: the config mqar learns mqar, not a text; name one that",
+            ),
+            (
                 "suite: recipe\ncases: [{below: -1}]\n",
                 ":2: cases[0].below: expected a number of at least 0.01, got `-1`.",
             ),
