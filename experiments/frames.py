@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.commands.find import find_runs
 from experiments.errors import UserError
+from experiments.find import find_runs
 from experiments.records import Damaged, RunRecord, read_runs
 from experiments.summary import summary
 from experiments.tidy import COLUMNS, rows

@@ -19,6 +19,8 @@ LAYERS = (
     ("attn.modules",),
     ("attn",),
     ("experiments",),
+    ("experiments.commands",),
+    ("experiments.cli",),
 )
 LIBRARY_MAY_IMPORT = {"attn", "jax", "flax", "chex", "numpy", *sys.stdlib_module_names}
 

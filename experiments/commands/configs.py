@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from experiments.commands.find import split_arguments
-from experiments.commands.options import RUNS, AsJson, Runs, Settings
+from experiments.commands.options import (
+    RUNS,
+    AsJson,
+    Runs,
+    Settings,
+    split_arguments,
+)
 from experiments.errors import UserError
 
 if TYPE_CHECKING:

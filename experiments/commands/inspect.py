@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from experiments.commands.find import find_run
 from experiments.commands.look import Which
 from experiments.commands.options import RUNS, AsJson, RunName, Runs
 from experiments.errors import UserError
+from experiments.find import find_run
 
 if TYPE_CHECKING:
     from experiments.inspect.view import Head, Inspection

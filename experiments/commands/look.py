@@ -7,9 +7,9 @@ import typer
 
 from experiments.asked import Asked, check_asked
 from experiments.commands import grid as grids
-from experiments.commands.find import find_run
 from experiments.commands.options import RUNS, AsJson, RunName, Runs, finite
 from experiments.config.fields import LARGEST
+from experiments.find import find_run
 from experiments.run import Run
 
 Which = Annotated[

@@ -1,12 +1,16 @@
-"""Options that several verbs share."""
+"""Arguments and options that several verbs share."""
 
 import math
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from experiments.commands import complete
+from experiments.errors import UserError
+from experiments.shipped import find_config
 
 Settings = Annotated[
     list[str] | None,
@@ -43,3 +47,26 @@ def finite(given: Any) -> Any:
         if number is not None and not math.isfinite(number):
             raise typer.BadParameter(f"expected a finite number, got {number}.")
     return given
+
+
+def split_arguments(arguments: Sequence[str]) -> tuple[Path, list[str]]:
+    """The config file and the overrides among the arguments of a verb.
+
+    Args:
+      arguments: at most one config, and any number of `key=value`.
+
+    Raises:
+      UserError: there are two configs.
+    """
+    overrides = [each for each in arguments if _is_override(each)]
+    names = [each for each in arguments if not _is_override(each)]
+    if len(names) > 1:
+        raise UserError(
+            f"attn: expected one config, got `{names[0]}` and `{names[1]}`;"
+            " overrides are written key=value, without spaces around the `=`."
+        )
+    return find_config(names[0] if names else None), overrides
+
+
+def _is_override(text: str) -> bool:
+    return "=" in text and not os.path.exists(text)

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from experiments.commands.find import find_run
 from experiments.commands.options import RUNS, Runs
 from experiments.errors import UserError
+from experiments.find import find_run
 
 
 def plot(

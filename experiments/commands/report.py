@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.commands.find import PLAN, find_runs
 from experiments.commands.options import RUNS, AsJson, Runs
 from experiments.errors import UserError
+from experiments.find import PLAN, find_runs
 
 if TYPE_CHECKING:
     from experiments.records import RunRecord

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.commands.find import find_run, find_runs
 from experiments.commands.options import RUNS, AsJson, RunName, Runs
 from experiments.errors import UserError
+from experiments.find import find_run, find_runs
 
 if TYPE_CHECKING:
     from experiments.records import RunRecord

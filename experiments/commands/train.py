@@ -6,8 +6,15 @@ from typing import Annotated
 import typer
 
 from experiments.commands import complete
-from experiments.commands.find import find_run, split_arguments
-from experiments.commands.options import RUNS, Quiet, RunName, Runs, Settings
+from experiments.commands.options import (
+    RUNS,
+    Quiet,
+    RunName,
+    Runs,
+    Settings,
+    split_arguments,
+)
+from experiments.find import find_run
 
 PROFILED = 10  # steps, if not said
 Profile = Annotated[

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from experiments.commands.find import is_start, meant
 from experiments.config import Config, config_hash, did_you_mean, load
 from experiments.config.drafts import show_value
 from experiments.config.show import inert
 from experiments.errors import UserError
+from experiments.find import is_start, meant
 from experiments.folder import MANIFEST
 from experiments.records import Damaged, RunRecord, read_runs
 from experiments.shipped import find_config

@@ -1,11 +1,11 @@
-"""What a user means by a config or a run."""
+"""The runs that a user means."""
 
 import os
 import pathlib
 
 import pytest
 
-from experiments.commands import find
+from experiments import find
 from experiments.compare import members
 from experiments.config import load
 from experiments.errors import UserError
@@ -43,14 +43,6 @@ def test_a_whole_name_is_no_start_of_a_longer_one(folder):
             pass
     for name in names:
         assert find.find_run(name, root).name.startswith(f"{name}-")
-
-
-def test_overrides_are_told_from_files(folder):
-    (folder / "a=b.yaml").write_text("seed: 1\n")
-    words = ["seed=3", "a=b.yaml", "model.mask=causal & window(back=3)"]
-    path, overrides = find.split_arguments(words)
-    assert path == pathlib.Path("a=b.yaml")
-    assert overrides == ["seed=3", "model.mask=causal & window(back=3)"]
 
 
 @pytest.fixture

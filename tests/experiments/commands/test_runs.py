@@ -9,8 +9,8 @@ import pytest
 import experiments
 from experiments import storage
 from experiments.cli import main
-from experiments.commands.find import find_runs
 from experiments.errors import UserError
+from experiments.find import find_runs
 from tests.experiments.made import STEPS, make_run
 
 
