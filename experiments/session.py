@@ -72,16 +72,15 @@ def _train(run: Run, stop: signals.Stop, quiet: bool, profile: int | None) -> in
     process.prepare(settings(config))
     process.start_jax(settings(config))
     # Here, not above: these import JAX, which `process.prepare` has to come before.
-    from experiments import cache, sinks
+    from experiments import cache
     from experiments.answer import check_prompt
-    from experiments.config.notation import check_notation
     from experiments.data import task_of
+    from experiments.ready import check_words
     from experiments.sweep.begun import Begun, begun
     from experiments.train import train
 
     known = begun(run.path) or Begun()
-    check_notation(config)
-    sinks.check(config)
+    check_words(config)
     if run.status != "new" and not quiet:
         print(f"{run.path} continues{otherwise(run, known.lanes)}.", file=sys.stderr)
     task = task_of(run, keep=True)

@@ -61,7 +61,11 @@ def train(
     if dry_run:
         from experiments.commands.configs import summary
         from experiments.config.files import display
+        from experiments.ready import check_files, check_words
+        from experiments.run import directory
 
+        check_words(config)
+        check_files(config, directory(config, runs))
         print(f"{display(path)} would do this:\n{summary(config, runs)}")
         return 0
     from experiments.session import work

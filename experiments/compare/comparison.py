@@ -92,8 +92,8 @@ class Comparison:
     def find(self, task: str, variant: str, metric: str) -> Result | None:
         """One result."""
         wanted = task, variant, metric
-        known = ((r.task, r.variant, r.metric) == wanted and r for r in self.results)
-        return next(filter(None, known), None)
+        known = (r for r in self.results if (r.task, r.variant, r.metric) == wanted)
+        return next(known, None)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """A sweep from its file to its last line: plan, measure, compute, report."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,15 +12,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from experiments import signals, sinks
+from experiments import signals
 from experiments.config import ConfigError, Fault
 from experiments.config.many import Many, Point
-from experiments.config.notation import check_notation
 from experiments.goals import best_first
+from experiments.ready import check_files, check_words
 from experiments.records import RunRecord, read_runs
+from experiments.sweep.begun import begun
 from experiments.sweep.cluster import JOBS, collect, submit, taken
 from experiments.sweep.index import Index, index_of, read_index
-from experiments.sweep.plan import Plan, make_plan, shares_device
+from experiments.sweep.plan import Plan, Planned, make_plan, shares_device
 from experiments.sweep.search import batches
 from experiments.sweep.work import Done, carry_out, estimated, measure, ways
 
@@ -51,11 +53,28 @@ def check_points(points: Sequence[Point]) -> None:
     Raises:
       ConfigError: with the faults of all points, each once.
     """
+    _check(partial(check_words, point.config) for point in points)
+
+
+def check_todo(todo: Sequence[Planned]) -> None:
+    """Refuses runs whose text or weights are not there; ended ones need neither.
+
+    Raises:
+      ConfigError: with the faults of all runs, each once.
+    """
+    alike = {}  # a folder of texts is not looked through for each of a thousand runs
+    for run in todo:
+        config = run.point.config
+        needs = config.data.path, config.train.weights, begun(run.path) is None
+        alike[needs] = config, run.path
+    _check(partial(check_files, *each) for each in alike.values())
+
+
+def _check(checks: Iterable[Callable[[], None]]) -> None:
     found: dict[str, Fault] = {}
-    for point in points:
+    for check in checks:
         try:
-            check_notation(point.config)
-            sinks.check(point.config)
+            check()
         except ConfigError as error:
             found |= {str(fault): fault for fault in error.faults}
     if found:
@@ -115,6 +134,7 @@ def train(
 ) -> tuple[int, dict[str, Any]]:
     """Trains some points; the exit code, and what was planned and done."""
     plan = _plan(many, points, asked)
+    check_todo(plan.todo)
     if asked.dry_run and asked.measure and plan.parts:
         with TemporaryDirectory() as folder:  # the sweep has none before it begins
             compare_ways(plan, Path(folder), console)

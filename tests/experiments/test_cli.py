@@ -310,7 +310,7 @@ class TestFirstSteps:
             "cli.main(['config', 'show', 'tiny.yaml'])\n"
             "cli.main(['list', 'optimizers']); cli.main(['bench', 'list'])\n"
             "cli.main(['bench', '--help']); cli.main(['bench', 'atention'])\n"
-            "cli.main(['resume']); cli.main(['train', 'tiny.yaml', '--dry-run'])\n"
+            "cli.main(['resume'])\n"
             "print([m for m in ('jax', 'flax', 'optax') if m in sys.modules])"
         )
         root = pathlib.Path(cli.__file__).parent.parent
@@ -389,3 +389,17 @@ class TestConfig:
         assert code == 0
         assert "runs/tiny-" in out
         assert os.listdir(folder) == ["tiny.yaml"]
+
+    @pytest.mark.parametrize(
+        ("setting", "message"),
+        [
+            ("model.mask=causl", "unknown name `causl`; did you mean `causal`?"),
+            ("data.path=tiny.yml", "no such file: tiny.yml (did you mean tiny.yaml?)"),
+            ("train.weights=runs/no", "runs/no is no run. Expected the folder of a"),
+        ],
+    )
+    def test_a_dry_run_refuses_what_the_run_would(self, attn, setting, message):
+        code, out, err = attn("train", "tiny.yaml", setting, "--dry-run")
+        assert (code, out) == (2, "")
+        assert err.startswith(f"override `{setting}`: {message}")
+        assert err.count("\n") == 1

@@ -12,6 +12,7 @@ from experiments.arrays import digest
 from experiments.checkpoint import Store
 from experiments.config import ConfigError, load
 from experiments.look import load_trained
+from experiments.ready import check_files
 from experiments.run import Run
 from experiments.setup import assemble
 from experiments.sweep.program import Program
@@ -262,3 +263,10 @@ def test_a_run_that_has_learned_nothing_yet(folder):
         data.task_of(run, keep=True)
     with pytest.raises(ConfigError, match=r"train\.weights.* has no checkpoint yet"):
         begun(f"train.weights={run.path}")
+
+
+def test_a_run_that_has_begun_needs_them_no_more(learned):
+    config = study("train.weights=runs/gone")
+    check_files(config, learned[0])
+    with pytest.raises(ConfigError, match="runs/gone is no run"):
+        check_files(config, learned[0].with_name("new"))

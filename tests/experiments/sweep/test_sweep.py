@@ -71,6 +71,29 @@ def test_a_diverged_run_is_reported_and_the_rest_goes_on(folder, capsys):
     assert "use `attn sweep`" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["--dry-run"], []])
+@pytest.mark.parametrize(
+    ("lines", "faults"),
+    [
+        (
+            "  axes: {train.weights: [runs/no, runs/none], optim.lr: [0.1, 0.2]}",
+            ["s.yaml:9: train.weights: runs/no is ", "s.yaml:9: train.weights: runs/n"],
+        ),
+        ("  axes: {data.kind: [text], data.path: [no.txt]}", ["s.yaml:9: data.path: "]),
+    ],
+)
+def test_what_is_not_there_is_told_before_anything_runs(
+    folder, capsys, lines, faults, words
+):
+    changed = SWEEP.replace("  axes: {optim.lr: [0.1, 3.0e+38]}", lines)
+    (folder / "s.yaml").write_text(changed)
+    assert main(["sweep", "s.yaml", *words]) == 2
+    said = capsys.readouterr().err.splitlines()
+    for line, fault in zip(said, faults, strict=True):
+        assert line.startswith(fault)
+    assert not (folder / "runs").exists()
+
+
 def test_lanes_and_single_runs_have_the_same_directories(folder, capsys):
     wanted = ("sweep.axes.optim.lr=[0.1, 0.2]", "sweep.lanes=4")
     assert main(["sweep", "s.yaml", *wanted]) == 0
