@@ -7,6 +7,8 @@ from rich.console import Console
 
 from experiments.compare.noise import Noise, noise
 from experiments.config.many import seeded
+from experiments.errors import UserError
+from experiments.metrics import unknown
 from experiments.records import read_runs
 from experiments.sweep.index import index_of
 from experiments.sweep.verb import Asked, train_all
@@ -37,9 +39,11 @@ def noise_of(
       The exit code, and the noise unless the runs were stopped.
 
     Raises:
-      UserError: fewer than two runs were done.
+      UserError: no run will have the metric, or fewer than two were done.
     """
     many = seeded(path, overrides, seeds)
+    if why := unknown(metric, many.base):
+        raise UserError(f"attn noise --metric: {why}")
     code, _ = train_all(many, Asked(runs=root), quiet=quiet)
     if code == 75:
         return code, None

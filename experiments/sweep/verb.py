@@ -1,9 +1,8 @@
 """A sweep from its file to its last line: plan, measure, compute, report."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,15 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments import signals
-from experiments.config import ConfigError, Fault
 from experiments.config.many import Many, Point
 from experiments.goals import best_first
-from experiments.ready import check_files, check_words
 from experiments.records import RunRecord, read_runs
-from experiments.sweep.begun import begun
+from experiments.sweep.checks import check_metric, check_points, check_todo
 from experiments.sweep.cluster import JOBS, collect, submit, taken
 from experiments.sweep.index import Index, index_of, read_index
-from experiments.sweep.plan import Plan, Planned, make_plan, shares_device
+from experiments.sweep.plan import Plan, make_plan, shares_device
 from experiments.sweep.search import batches
 from experiments.sweep.work import Done, carry_out, estimated, measure, ways
 
@@ -45,40 +42,6 @@ class Asked:
     again: bool = False
     cluster: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-
-
-def check_points(points: Sequence[Point]) -> None:
-    """Refuses notation that cannot be read and sinks that are not installed.
-
-    Raises:
-      ConfigError: with the faults of all points, each once.
-    """
-    _check(partial(check_words, point.config) for point in points)
-
-
-def check_todo(todo: Sequence[Planned]) -> None:
-    """Refuses runs whose text or weights are not there; ended ones need neither.
-
-    Raises:
-      ConfigError: with the faults of all runs, each once.
-    """
-    alike = {}  # a folder of texts is not looked through for each of a thousand runs
-    for run in todo:
-        config = run.point.config
-        needs = config.data.path, config.train.weights, begun(run.path) is None
-        alike[needs] = config, run.path
-    _check(partial(check_files, *each) for each in alike.values())
-
-
-def _check(checks: Iterable[Callable[[], None]]) -> None:
-    found: dict[str, Fault] = {}
-    for check in checks:
-        try:
-            check()
-        except ConfigError as error:
-            found |= {str(fault): fault for fault in error.faults}
-    if found:
-        raise ConfigError(found.values())
 
 
 def sweep(many: Many, asked: Asked, *, quiet: bool = False) -> tuple[int, dict]:
@@ -113,6 +76,7 @@ def train_all(many: Many, asked: Asked, *, quiet: bool = False) -> tuple[int, di
         stop = signals.install()
     for points in batches(many, asked.runs, dry_run=asked.dry_run):
         check_points(points)
+        check_metric(many, points)
         every += points
         index = index_of(many, every, asked.runs)
         now, record = train(many, index, points, asked, stop=stop, console=console)

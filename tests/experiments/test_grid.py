@@ -10,6 +10,7 @@ from experiments.config import load
 from experiments.errors import UserError
 from experiments.evaluate import evaluate
 from experiments.grid import evaluate_grid, file_name, record, row
+from experiments.metrics import metrics_of
 from experiments.setup import assemble
 from tests.experiments.relaxed import relaxed  # noqa: F401
 
@@ -62,6 +63,8 @@ def test_training_ends_with_the_grid_and_the_verb_makes_another(tmp_path, capsys
     assert cli.main(["train", str(path), "--quiet", *runs]) == 0
     (run,) = (tmp_path / "runs").glob("tiny-*")
     result = json.loads((run / "result.json").read_text())
+    numbers = {name for name, x in result.items() if isinstance(x, int | float)}
+    assert numbers - {"step", "seed"} == {*metrics_of(load(path))}
     kept = json.loads((run / file_name({"length": 0})).read_text())
     assert kept["step"] == 3
     for cell in kept["cells"]:

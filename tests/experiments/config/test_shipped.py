@@ -6,7 +6,7 @@ from experiments.config import load
 from experiments.config.many import load_many
 from experiments.config.notation import check_notation
 from experiments.shipped import DEFAULT, configs_folder
-from experiments.sweep.verb import check_points
+from experiments.sweep.checks import check_metric, check_points
 
 SHIPPED = sorted(configs_folder().glob("*.yaml"))
 STUDIES = [path for path in SHIPPED if path.stem.endswith("_study")]
@@ -17,6 +17,7 @@ CONFIGS = [path for path in SHIPPED if path not in STUDIES]
 def test_a_study_expands_to_configs_that_are_fine(path):
     many = load_many(path, kind="study")
     check_points(many.points)
+    check_metric(many, many.points)
     assert f"{many.base.name}_study" == path.stem
     assert len(many.points) >= 2 * len(many.plan.variants)
 
