@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from experiments import run as runs
 from experiments.progress import duration
-from experiments.records import Damaged, RunRecord
+from experiments.records import KILLED, Damaged, RunRecord
 
 LOSS = "val/loss"
+DAMAGED = "damaged"
+STATUSES = (*runs.STATUSES, KILLED, DAMAGED)
 CHANGING = ("manifest.json", "metrics.jsonl", "perf.jsonl", "result.json")
 COLUMNS = (  # in the order of the table
     "run",
@@ -32,7 +35,7 @@ def summary(run: RunRecord | Damaged) -> dict[str, Any]:
       A flat record; `seconds` is time worked, `age` seconds since its last change.
     """
     if isinstance(run, Damaged):
-        known = {"run": run.name, "status": "damaged", "reason": run.reason}
+        known = {"run": run.name, "status": DAMAGED, "reason": run.reason}
         return dict.fromkeys(COLUMNS) | known | {"age": age(run.path)}
     return {
         "run": run.name,

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,13 +45,13 @@ def ls(
     as_json: AsJson = False,
 ) -> None:
     """List runs: status, task, steps, loss, time and age."""
-    from experiments.config import did_you_mean  # late, for start-up time
+    from experiments.config.names import TASKS  # late, for start-up time
     from experiments.records import read_run
-    from experiments.summary import COLUMNS, order, summary
+    from experiments.summary import COLUMNS, STATUSES, order, summary
 
-    if sort not in COLUMNS:
-        hint = did_you_mean(sort, COLUMNS)
-        raise UserError(f"attn runs ls: no column `{sort[:40]}` to sort by. {hint}")
+    _check_known("--sort", sort, COLUMNS)
+    _check_known("--status", status, STATUSES)
+    _check_known("--task", task, TASKS)
     rows = [summary(read_run(path)) for path in find_runs(names or [], runs)]
     rows = [
         row
@@ -64,6 +65,15 @@ def ls(
     print(json.dumps(rows, indent=2)) if as_json else _print(rows)
 
 
+def _check_known(option: str, word: str | None, known: Collection[str]) -> None:
+    """Refuses a word that can be no value of an option."""
+    if word is not None and word not in known:
+        from experiments.config import did_you_mean  # late, for start-up time
+
+        hint = did_you_mean(word, known)
+        raise UserError(f"attn runs ls: {option} has no `{word[:40]}`. {hint}")
+
+
 def _print(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console  # late, for start-up time
     from rich.table import Table
@@ -71,6 +81,9 @@ def _print(rows: list[dict[str, Any]]) -> None:
 
     from experiments.summary import COLUMNS, words
 
+    if not rows:
+        print("No run is like that.", file=sys.stderr)
+        return
     console = Console()
     if not console.is_terminal:  # tabs between the columns, for other programs
         print("\n".join("\t".join(words(row).values()) for row in rows))

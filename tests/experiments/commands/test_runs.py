@@ -52,6 +52,21 @@ def test_ls_sorts_and_filters(root, capsys):
     assert listed(root, "--task", "mqar", capsys=capsys) == []
     assert main(["runs", "ls", "--runs", str(root), "--sort", "los"]) == 2
     assert "Did you mean `loss`?" in capsys.readouterr().err
+    assert main(["runs", "ls", "--runs", str(root), "--status", "failed"]) == 0
+    assert capsys.readouterr() == ("", "No run is like that.\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--status", "kiled"], "--status has no `kiled`. Did you mean `killed`?"),
+        (["--status", "typo"], "--status has no `typo`. Known: new, running, done,"),
+        (["--task", "mqarr"], "--task has no `mqarr`. Did you mean `mqar`?"),
+    ],
+)
+def test_ls_refuses_what_no_run_can_be(root, capsys, words, said):
+    assert main(["runs", "ls", "--runs", str(root), *words]) == 2
+    assert capsys.readouterr().err.startswith(f"attn runs ls: {said}")
 
 
 def test_show_and_tail_draw_the_loss(root, capsys):
