@@ -106,7 +106,11 @@ def _metrics(members: Sequence[Member], first: str) -> tuple[str, ...]:
 def _chosen(
     members: Sequence[Member], asked: Asked
 ) -> tuple[list[Member], dict[str, dict[str, Any]]]:
-    """The runs at the best tuned values, and which values those are."""
+    """The runs at the best tuned values, and which values those are.
+
+    Raises:
+      UserError: a half of the seeds was to choose, and there is nothing to choose.
+    """
     kept: list[Member] = []
     tuned: dict[str, dict[str, Any]] = {}
     groups: dict[tuple[str, str], list[Member]] = {}
@@ -117,12 +121,21 @@ def _chosen(
         seeds = sorted({each.seed for each in group})
         judging = set(seeds[: len(seeds) // 2]) if asked.half else set(seeds)
         if len(settings) > 1:
+            if not judging:
+                raise UserError(
+                    f"attn compare: --half needs two seeds or more, {variant} has one."
+                )
             best = _best(group, judging, asked)
             tuned[f"{task}/{variant}"] = settings[best]
             group = [each for each in group if _words(each.tuned) == best]
             if asked.half:
                 group = [each for each in group if each.seed not in judging]
         kept += group
+    if asked.half and not tuned:
+        raise UserError(
+            "attn compare: --half is about tuned values, and these runs have none; name"
+            " their key, like --best-of optim.lr, or leave --half out."
+        )
     return kept, tuned
 
 

@@ -12,6 +12,7 @@ from experiments.compare.comparison import Asked as Comparing
 from experiments.compare.members import find
 from experiments.compare.render import show
 from experiments.config.many import Many
+from experiments.errors import UserError
 from experiments.sweep.index import read_index
 from experiments.sweep.verb import Asked, train_all
 
@@ -33,8 +34,13 @@ def study(
       The exit code, and a record of what was planned, done and found.
 
     Raises:
-      UserError: no run came to its end.
+      UserError: no run came to its end, or there is nothing to choose by half.
     """
+    if half and (not many.plan.axes or many.plan.seeds < 2):
+        raise UserError(
+            "attn study: --half chooses among the values of `axes:` by half of two seeds"
+            " or more, which this study has not; leave it out."
+        )
     code, record = train_all(many, asked, quiet=quiet)
     if code == signals.STOPPED or asked.dry_run:
         return code, record

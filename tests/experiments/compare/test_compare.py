@@ -132,6 +132,14 @@ def test_a_tuned_value_without_a_finite_mean_is_not_the_best(tmp_path):
         assert [*made.tuned.values()] == [{"optim.lr": 0.001}]
 
 
+def test_one_seed_has_no_half(tmp_path):
+    for rate in ("1e-3", "1e-2"):
+        make_run(tmp_path, f"optim.lr={rate}")
+    found = find(runs(tmp_path), tmp_path, best_of=["optim.lr"])
+    with pytest.raises(UserError, match="--half needs two seeds or more, run has one"):
+        compare(found, Asked(half=True))
+
+
 def test_a_damaged_run_is_named_and_left_out_and_so_is_one_not_done(root):
     bad, late = runs(root)[0], runs(root)[1]
     (root / bad / "config.yaml").write_text("nonsense: [")
@@ -179,6 +187,8 @@ def test_what_is_unknown_is_one_line(root):
         compare(found, Asked(reference="x"))
     with pytest.raises(UserError, match="has no metric `val/los`; it has val/loss"):
         compare(found, Asked(metric="val/los"))
+    with pytest.raises(UserError, match="--half is about tuned values, and these"):
+        compare(found, Asked(half=True))
     with pytest.raises(UserError, match="no such run, sweep or config"):
         find(["nothing"], root)
     with pytest.raises(UserError, match="is the start of 6 runs"):

@@ -94,6 +94,15 @@ def test_what_is_not_there_is_told_before_anything_runs(
     assert not (folder / "runs").exists()
 
 
+def test_half_of_the_seeds_needs_something_to_choose(folder, capsys):
+    section = "study: {variants: {a: {}}, seeds: 2}\n"
+    (folder / "s.yaml").write_text(SWEEP.split("sweep:")[0] + section)
+    assert main(["study", "s.yaml", "--half"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("attn study: --half chooses among the values of `axes:`")
+    assert not (folder / "runs").exists()
+
+
 def test_lanes_and_single_runs_have_the_same_directories(folder, capsys):
     wanted = ("sweep.axes.optim.lr=[0.1, 0.2]", "sweep.lanes=4")
     assert main(["sweep", "s.yaml", *wanted]) == 0
