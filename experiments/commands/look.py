@@ -8,7 +8,7 @@ import typer
 from experiments.asked import Asked, check_asked
 from experiments.commands import grid as grids
 from experiments.commands.options import RUNS, AsJson, RunName, Runs, finite
-from experiments.config.fields import LARGEST
+from experiments.config.fields import LARGEST, MOST_BEAMS
 from experiments.find import find_run
 from experiments.run import Run
 
@@ -106,7 +106,7 @@ def sample(
         int | None,
         typer.Option(
             min=1,
-            max=LARGEST,
+            max=MOST_BEAMS,
             help="Beams of a translation; 1 is greedy.",
             show_default="config",
         ),

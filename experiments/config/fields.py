@@ -29,6 +29,12 @@ Count = Annotated[
     Field(strict=True, ge=1, le=LARGEST),
     Says("a whole number of at least 1"),
 ]
+MOST_BEAMS = 1000  # each is a row of the decoder, and keeps an answer of its own
+Beams = Annotated[
+    int,
+    Field(strict=True, ge=1, le=MOST_BEAMS),
+    Says(f"a whole number from 1 to {MOST_BEAMS}"),
+]
 Seed = Annotated[
     int,
     Field(strict=True, ge=0, le=LARGEST),

@@ -5,6 +5,7 @@ The descriptions are the help of the command line and of editors.
 
 from experiments.config import names
 from experiments.config.fields import (
+    Beams,
     Betas,
     Count,
     Flag,
@@ -206,7 +207,7 @@ class Sample(Section):
     top_p: Share | None = says(
         None, "draw among the likeliest of this share (null: all)", models=("decoder",)
     )
-    beam: Count = says(
+    beam: Beams = says(
         1, "beginnings of an answer that go on; 1 is greedy", models=("seq2seq",)
     )
     length_penalty: NotNegative = says(
