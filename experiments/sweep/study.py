@@ -38,8 +38,8 @@ def study(
     """
     if half and (not many.plan.axes or many.plan.seeds < 2):
         raise UserError(
-            "attn study: --half chooses among the values of `axes:` by half of two seeds"
-            " or more, which this study has not; leave it out."
+            "attn study: --half chooses among the values of `axes:` by half of two or"
+            " more seeds, which this study has not; leave it out."
         )
     code, record = train_all(many, asked, quiet=quiet)
     if code == signals.STOPPED or asked.dry_run:
