@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.markup import escape
 from rich.panel import Panel
@@ -16,6 +18,7 @@ from experiments.walkthrough.steps import Step, Walk, walk
 # From which size on a cell is drawn in which style.
 SHADES = ((0.5, "bold black on cyan"), (0.3, "bold cyan"), (0.15, "cyan"), (0.05, ""))
 FAINT = "dim"
+FRAME, GAP = 4, 2  # characters of a panel's sides, and between columns
 
 
 def cell(value: float, step: Step) -> Text:
@@ -30,17 +33,43 @@ def cell(value: float, step: Step) -> Text:
     return Text(text, style=style)
 
 
-def page(step: Step, number: int) -> Panel:
-    """One step as a panel."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("")
-    for column in step.columns or map(str, range(step.array.shape[1])):
-        table.add_column(Text(column), justify="right")  # it may look like markup
-    for label, row in zip(step.rows, step.array, strict=True):
-        table.add_row(Text(label, style="bold"), *(cell(value, step) for value in row))
+def page(step: Step, number: int, width: int = 80) -> Panel:
+    """One step as a panel of so many characters; its numbers are never cut."""
     head = Text.assemble(step.meaning, "\n", (step.formula, "green"), "\n")
     title = f"{number}. {step.title}  [dim]{escape(step.shape)}[/]"
-    return Panel(Group(head, table), title=title, title_align="left")
+    inner = Group(head, *tables(step, width - FRAME))
+    return Panel(inner, title=title, title_align="left", width=width)
+
+
+def tables(step: Step, room: int) -> Iterator[Table]:
+    """The numbers, as many columns side by side as there is room for."""
+    heads = step.columns or [*map(str, range(step.array.shape[1]))]
+    cells = [[cell(value, step) for value in row] for row in step.array]
+    numbers = [
+        max(each.cell_len for each in column) for column in zip(*cells, strict=True)
+    ]
+    label = min(max(map(cell_len, step.rows)), room // 3)
+    wide = [max(n, cell_len(x)) for n, x in zip(numbers, heads, strict=True)]
+    for part in parts([GAP + each for each in wide], room - label):
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        table.add_column("", overflow="fold")
+        for i in part:  # a head may look like markup, and may be longer than a line
+            least, text = numbers[i], Text(heads[i])
+            table.add_column(text, justify="right", min_width=least, overflow="fold")
+        for name, row in zip(step.rows, cells, strict=True):
+            table.add_row(Text(name, style="bold"), *(row[i] for i in part))
+        yield table
+
+
+def parts(widths: Sequence[int], room: int) -> Iterator[range]:
+    """Neighbours that fit side by side, at least one each time."""
+    first = used = 0
+    for i, width in enumerate(widths):
+        if used + width > room and i > first:
+            yield range(first, i)
+            first, used = i, 0
+        used += width
+    yield range(first, len(widths))
 
 
 def main(
@@ -68,7 +97,7 @@ def main(
         )
     )
     for number, step in enumerate(walked.steps, 1):
-        console.print(page(step, number))
+        console.print(page(step, number, console.width))
     console.print(
         "Checked: x + MultiHeadAttention(x) in one call differs from these steps by "
         f"at most {walked.difference:.1e}."

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -80,6 +81,20 @@ def test_the_page_names_words_shapes_and_the_check():
 
     for expected in ("[T=6, N=2, H=4]", "causal & window(back=3)", "mat", "Checked:"):
         assert expected in page
+
+
+@pytest.mark.parametrize("width", [40, 27])
+def test_a_narrow_page_cuts_no_number(width):
+    console = Console(width=width, record=True, file=io.StringIO())
+    main(f"the cat sat on the {70 * 'm'}at", console=console)
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= width
+    page = "\n".join(lines)
+    assert "\u2026" not in page
+    start, end = page.index("2. Embedding"), page.index("3. Query")
+    shown = re.findall(r"-?\d\.\d\d\b", page[start:end])
+    wanted = [f"{x:.2f}" for x in walk(SENTENCE).steps[1].array.ravel()]
+    assert sorted(shown) == sorted(wanted)
 
 
 def test_words_that_look_like_markup_are_words():
