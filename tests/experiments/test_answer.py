@@ -170,11 +170,7 @@ def test_classes_and_their_shares(runs, capsys):
             "prompt: expected at most 12 tokens, got 14.",
         ),
         (["seq2seq", "--prompt", ""], "prompt: expected at least one token"),
-        (
-            ["seq2seq", "--beam", "100000000"],
-            "attn sample: Invalid value for '--beam': 100000000 is not in the range"
-            " 1<=x<=1000.",
-        ),
+        (["seq2seq", "--beam", "100000000"], "attn sample: Invalid value for '--beam'"),
     ],
 )
 def test_what_means_nothing_is_refused(runs, capsys, words, line):
