@@ -11,6 +11,7 @@ from jax import Array
 
 from experiments.errors import UserError
 from experiments.step import Apply, Inputs, Tree, stream
+from experiments.tasks import documents
 from experiments.tasks.task import unlabelled
 
 SAMPLE_STREAM = 3  # beside those of step.py and of the tasks
@@ -156,7 +157,8 @@ def sample_text(
       halted: asked between calls.
 
     Returns:
-      The text, or None when halted.
+      The text, or None when halted. It ends where the first document in it does, of
+      which what comes next is nothing that the model has learned.
 
     Raises:
       UserError: the vocabulary cannot write the prompt.
@@ -174,12 +176,15 @@ def sample_text(
         vocabulary=vocabulary.size,
         drawing=drawing,
     )
-    drawn = []
+    end, prompted = documents.end(setup.config.data), len(vocabulary.decode(tokens))
     for some in new:
         if halted():
             return None
-        drawn += some
-    return vocabulary.decode(tokens + drawn)
+        tokens += some
+        text = vocabulary.decode(tokens)
+        if end is not None and (at := documents.ended(text, end, prompted)):
+            return text[:at]
+    return vocabulary.decode(tokens)
 
 
 def encode_prompt(config: Any, vocabulary: Any, prompt: str | None) -> list[int]:

@@ -23,6 +23,7 @@ from attn.spec.site import At, at
 from experiments import tasks
 from experiments.config import Config
 from experiments.config.notation import check_notation
+from experiments.packed import stand
 from experiments.step import INIT_STREAM, Forward, stream
 from experiments.tasks.task import Batch, Labelled, Translation
 
@@ -31,7 +32,7 @@ Sizes = TypeVar("Sizes", bound=StackConfig)
 
 def read_tokens(model: Decoder, batch: Batch, rng: Array | None) -> Array:
     """A decoder's logits [B, T, V] of the next token at each position."""
-    return model(batch.tokens, rng=rng)
+    return model(batch.tokens, at=stand(model, batch), rng=rng)
 
 
 def read_source(model: Seq2Seq, batch: Translation, rng: Array | None) -> Array:

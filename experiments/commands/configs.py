@@ -102,8 +102,11 @@ def _mixes(model: "Model") -> str:
 
 def _data(data: "Data", source: str) -> str:
     """What is learned: a text, or a task with its options."""
+    from experiments.config.errors import show  # late, for start-up time
+
     if data.kind == "text":
-        return f"{data.path or source}, {data.vocabulary} tokens"
+        apart = f", documents by {show(data.documents)}" if data.documents else ""
+        return f"{data.path or source}, {data.vocabulary} tokens{apart}"
     return ", ".join([data.kind, *(f"{k} {v}" for k, v in data.options.items())])
 
 

@@ -1,5 +1,6 @@
 """`attn list tasks` and `attn list mqar`: what a task is, and what can be set."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from experiments import tasks
@@ -12,28 +13,35 @@ LIKE = {"decoder": "induction", "seq2seq": "dates", "classifier": "dates"}
 
 def details(kind: str) -> dict[str, Any]:
     """All that a task declares, as plain data."""
-    from experiments.config.paths import words_of  # late, for start-up time
+    from experiments.config.schema import Data  # late, for start-up time
 
     task = tasks.declared(kind)
-    options = [
+    return {
+        "name": kind,
+        "meaning": names.TASKS[kind],
+        "model": task.model,
+        "options": _keys(task.knobs.model_fields),
+        "reads": _keys({key: Data.model_fields[key] for key in task.reads}),
+        "presets": {name: _preset(task, name) for name in task.presets},
+        "slices": task.slices,
+        "exact_match": task.whole,
+        "reference": task.reference,
+    }
+
+
+def _keys(known: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What can be set, key by key."""
+    from experiments.config.paths import words_of  # late, for start-up time
+
+    return [
         {
             "name": name,
             "meaning": field.description,
             "expected": words_of(field),
             "default": field.get_default(),
         }
-        for name, field in task.knobs.model_fields.items()
+        for name, field in known.items()
     ]
-    return {
-        "name": kind,
-        "meaning": names.TASKS[kind],
-        "model": task.model,
-        "options": options,
-        "presets": {name: _preset(task, name) for name in task.presets},
-        "slices": task.slices,
-        "exact_match": task.whole,
-        "reference": task.reference,
-    }
 
 
 def _preset(task: Any, name: str) -> dict[str, Any]:
@@ -63,10 +71,11 @@ def long(kind: str) -> str:
     if found["slices"]:
         lines.append(f"  reported by {found['slices']}")
     lines += ["  and by whole answers, val/exact_match"] if found["exact_match"] else []
-    width = max((len(each["name"]) for each in found["options"]), default=0)
-    for each in found["options"]:
-        name = f"data.options.{each['name']:<{width}}"
-        lines.append(f"  {name}  {each['meaning']}; {each['expected']}")
+    for section, listed in (("data.options", "options"), ("data", "reads")):
+        width = max((len(each["name"]) for each in found[listed]), default=0)
+        for each in found[listed]:
+            name = f"{section}.{each['name']:<{width}}"
+            lines.append(f"  {name}  {each['meaning']}; {each['expected']}")
     return "\n".join([*lines, f"  Train it: {_command(kind, found['model'])}"])
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from experiments.config import Config, config_hash, did_you_mean, load
 from experiments.config.drafts import show_value
+from experiments.config.errors import show
 from experiments.config.show import inert
 from experiments.errors import UserError
 from experiments.find import is_start, meant
@@ -233,5 +234,5 @@ def task_of(record: RunRecord) -> str:
     options = " ".join(f"{key}={value}" for key, value in data.options.items())
     if data.kind != "text":
         return f"{data.kind} {options}".strip()
-    text = data.path or record.derived.source
-    return f"text {text} {data.vocabulary}"
+    text = f"text {data.path or record.derived.source} {data.vocabulary}"
+    return f"{text}, documents by {show(data.documents)}" if data.documents else text

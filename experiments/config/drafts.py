@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from experiments.config.errors import visible
 from experiments.config.origin import Path
 from experiments.config.sweeps import Sweep
 
@@ -74,4 +75,4 @@ def show_value(value: Any) -> str:
     """A value in a variant's name, as one would write it."""
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(show_value, value))}]"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else visible(str(value))

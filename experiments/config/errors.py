@@ -70,7 +70,11 @@ def show(value: object) -> str:
 
 def printable(text: str) -> str:
     """At most `SHOWN` characters, none of which can drive a terminal."""
-    text = text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+    return visible(text if len(text) <= SHOWN else text[: SHOWN - 3] + "...")
+
+
+def visible(text: str) -> str:
+    """A text that cannot break a line or drive a terminal."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

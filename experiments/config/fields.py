@@ -60,6 +60,27 @@ Path = Annotated[
     Field(strict=True, min_length=1, max_length=4096, pattern=r"^[^\x00]*$"),
     Says("a path"),
 ]
+FILES = "files"  # what ends a document where no text does
+# Another word is taken for a slip of the pen, not for a text that ends documents.
+SEPARATOR = re.compile(rf"^{FILES}$|[^A-Za-z]")
+SEPARATES = Says(f"`{FILES}`, or a text of more than letters that ends a document")
+
+
+def separating(text: str) -> str:
+    """What ends a document, if it can."""
+    if not SEPARATOR.search(text):
+        close = nearest(text, [FILES])
+        raise ValueError(f"Did you mean `{close}`?" if close else "")
+    return text
+
+
+Separator = Annotated[
+    str,
+    Field(strict=True, max_length=LONGEST),
+    AfterValidator(separating),
+    WithJsonSchema({"type": "string", "pattern": SEPARATOR.pattern}),
+    SEPARATES,
+]
 RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 

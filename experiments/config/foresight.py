@@ -90,7 +90,8 @@ def halves(span: Span) -> tuple[Span, Span]:
 
 def reach(mask: "Mask", length: int, layers: int) -> np.ndarray:
     """[T] the last position of which each one knows after so many layers."""
-    allowed = seen(mask, length)
+    # Whatever the documents of a text are, a pair is of one or of two.
+    allowed = seen(mask, length) | seen(mask, length, apart=True)
     last = np.arange(length)
     for _ in range(layers):  # what a layer sees has seen others in the layer below
         last, before = np.array([last[row].max(initial=-1) for row in allowed]), last
@@ -98,12 +99,13 @@ def reach(mask: "Mask", length: int, layers: int) -> np.ndarray:
     return last
 
 
-def seen(mask: "Mask", length: int) -> np.ndarray:
-    """[T, T] the pairs that a mask allows in one document."""
+def seen(mask: "Mask", length: int, *, apart: bool = False) -> np.ndarray:
+    """[T, T] the pairs that a mask allows in one document, or where each is one."""
     from attn.spec.drawing import table
     from attn.spec.site import At
 
-    document = {"segment": np.zeros(length, np.int32)}
+    number = np.arange(length, dtype=np.int32)
+    document = {"segment": number if apart else np.zeros_like(number)}
     return table(mask, length, length, At(None, None, document, document))
 
 
@@ -113,7 +115,10 @@ def remedy(mask: "Mask", length: int) -> str:
 
     causal = MASKS["causal"]
     kept = causal & mask
-    same = (seen(kept, length) == seen(causal, length)).all()
+    same = all(
+        (seen(kept, length, apart=x) == seen(causal, length, apart=x)).all()
+        for x in (False, True)
+    )
     return repr(causal if same else kept)
 
 

@@ -1,8 +1,9 @@
 """What only the library can check in a config; this and `foresight` need JAX."""
 
 from experiments.config.errors import ConfigError, nearest, show
+from experiments.config.fields import FILES
 from experiments.config.foresight import check_foresight
-from experiments.config.schema import Config
+from experiments.config.schema import LANGUAGE, Config
 
 # Key of `model` to the kind of piece that it holds; any attention where that is None.
 KINDS = {
@@ -27,6 +28,7 @@ def check_notation(config: Config) -> None:
     """
     found = {key: _problem(KINDS[key], getattr(config.model, key)) for key in KINDS}
     found["backend"] = _unknown_backend(config.model.backend)
+    found["mask"] = found["mask"] or _no_documents(config)
     errors = [config.model.fault(key, what) for key, what in found.items() if what]
     if errors:
         raise ConfigError([fault for error in errors for fault in error.faults])
@@ -49,6 +51,22 @@ def _problem(kind: str | None, text: str) -> str | None:
         return None
     what = getattr(piece, "kind", type(piece).__name__)
     return f"expected a {kind} piece, got {show(text)}, of kind {what}."
+
+
+def _no_documents(config: Config) -> str | None:
+    from attn.spec.notation import parse  # here for the same reason
+
+    data = config.data
+    if config.model.kind not in LANGUAGE or data.documents is not None:
+        return None
+    if "segment" not in parse(config.model.mask).needs_data():
+        return None
+    if data.kind != "text":
+        return f"keeps documents apart, and task {data.kind} has none; remove segments."
+    return (
+        "keeps documents apart, and the text has none; set data.documents, for example"
+        f" to {FILES}, or remove segments."
+    )
 
 
 def _unknown_backend(name: str) -> str | None:

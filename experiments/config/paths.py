@@ -9,14 +9,14 @@ from pydantic.fields import FieldInfo
 from experiments import tasks
 from experiments.config import names
 from experiments.config.errors import fold, nearest, show, strange_letters
-from experiments.config.fields import LARGEST, Says
+from experiments.config.fields import LARGEST, SEPARATES, Says
 from experiments.config.origin import Path, dotted, split
 from experiments.config.schema import Config
 from experiments.config.section import Section
 from experiments.config.source import plain_scalar
 from experiments.config.sweeps import Study, Sweep
 
-TEXTS = ("text", "a path")  # what belongs where any text may stand
+TEXTS = ("text", "a path", SEPARATES)  # what belongs where any text may stand
 YES_NO = {"yes": "true", "on": "true", "y": "true"}
 YES_NO |= {"no": "false", "off": "false", "n": "false"}
 

@@ -18,6 +18,7 @@ from experiments.config.fields import (
     Positive,
     Rate,
     Seed,
+    Separator,
     Share,
     Tags,
     Text,
@@ -123,6 +124,9 @@ class Data(Section):
     source: choice(names.SOURCES) = says("stdlib", "which text; `path` overrules it")
     path: Path | None = says(None, "your own text: a file, a folder or a glob")
     url: Text | None = says(None, "where tinyshakespeare is downloaded from")
+    documents: Separator | None = says(
+        None, "what ends a document; `segments` in model.mask keeps them apart"
+    )
     vocabulary: choice(names.VOCABULARIES) = says("byte", "what a token is")
     vocabulary_size: Count | None = says(None, "number of tokens; bpe only")
     context: Count | None = says(

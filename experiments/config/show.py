@@ -14,6 +14,7 @@ from experiments.config.source import read_tree
 
 # Keys that came later: while they are empty they change no hash, and no run's name.
 LATER = (
+    ("data", "documents"),
     ("data", "options"),
     ("eval", "grid"),
     ("log", "maps_every"),

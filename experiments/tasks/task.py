@@ -41,6 +41,19 @@ class Batch:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, kw_only=True)
+class Packed(Batch):
+    """Windows over a text of several documents, for a model that can keep them apart.
+
+    Args:
+      segment: [B, T] int32, the document of each token, counted from the window's
+        first.
+    """
+
+    segment: Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, kw_only=True)
 class Translation(Batch):
     """Sources and their answers, for a model with an encoder and a decoder.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from experiments.tasks import documents
 from experiments.tasks.declaration import Declaration
 from experiments.tasks.lazy import corpora, jax, jnp, np, task, vocabularies
 
@@ -24,7 +26,7 @@ def build(config: Data, *, vocabulary: str | None = None) -> Task:
     """The text task of a config.
 
     The text is cut once: its head is for training, its tail for validation, and no
-    window reaches over the cut.
+    window reaches over the cut. Where it has documents, none is cut in two.
 
     Args:
       config: the section `data`.
@@ -34,35 +36,38 @@ def build(config: Data, *, vocabulary: str | None = None) -> Task:
       ConfigError: no such text, or it is shorter than the context.
     """
     corpus = corpora.read(config)
-    train, validation = split_text(corpus.text, config.validation)
+    ends = documents.ends(config, corpus)
+    train, validation = split_text(corpus.text, config.validation, ends)
     used = _vocabulary(config, train, validation, vocabulary)
-    parts = [used.tokens(train), used.tokens(validation)]
-    _check_length(config, *map(len, parts))
-    plan = validation_plan(len(parts[1]), config.length, config.batch)
-    dtype = smallest_dtype(used.size)
-    arrays = {
-        "train": jnp.asarray(parts[0].astype(dtype)),
-        "validation": jnp.asarray(parts[1].astype(dtype)),
-        "starts": jnp.asarray(plan[0]),
-        "skips": jnp.asarray(plan[1]),
-    }
+    inner = documents.split(ends, len(train))
+    head = documents.tokens(used, train, inner[0])
+    tail = documents.tokens(used, validation, inner[1])
+    _check_length(config, head.count, tail.count)
+    arrays = _arrays(config, used.size, head, tail)
     return task.Task(
         vocabulary=used,
         arrays=arrays,
         batch=partial(batch, shape=(config.batch, config.length)),
         context=config.length,
-        validation_steps=len(plan[0]),
-        fingerprint=corpus.fingerprint,
-        summary=_summary(corpus.title, used, *map(len, parts)),
+        validation_steps=len(arrays["starts"]),
+        fingerprint=documents.fingerprint(corpus, ends),
+        summary=_summary(corpus.title, used, head, tail),
         chance=math.log(used.size),
-        bytes_per_token=len(validation.encode()) / len(parts[1]),
+        bytes_per_token=len(validation.encode()) / tail.count,
     )
 
 
-def split_text(text: str, fraction: float) -> tuple[str, str]:
-    """The head for training and the tail, about `fraction` of it, for validation."""
+def split_text(text: str, fraction: float, ends: Sequence[int] = ()) -> tuple[str, str]:
+    """The head for training and the tail, about `fraction` of it, for validation.
+
+    Args:
+      text: all of it.
+      fraction: of the text, in characters.
+      ends: of its documents; they are cut from each other at the nearest one.
+    """
     # The number as it is written: 1 - 0.9 in floats is less than a tenth.
     cut = int(len(text) * (1 - Fraction(str(fraction))))
+    cut = documents.nearest(ends, cut) if ends else cut
     return text[:cut], text[cut:]
 
 
@@ -92,7 +97,8 @@ def batch(
 
     Returns:
       tokens, and as targets the same windows one token later. A weight is 0 only for
-      a validation target that another window counts already.
+      a validation target that another window counts already, and for the first token
+      of a document, which nothing before it tells. With documents it is `Packed`.
     """
     count, context = shape
     if split == "train":
@@ -107,7 +113,16 @@ def batch(
     # In bounds by construction; saying so spares a comparison and a select.
     window = arrays[split].at[places].get(mode="promise_in_bounds").astype(jnp.int32)
     counts = jnp.arange(context, dtype=jnp.int32)[None, :] >= skips[:, None]
-    return task.Batch(window[:, :-1], window[:, 1:], counts.astype(jnp.float32))
+    if "ends" not in arrays:
+        return task.Batch(window[:, :-1], window[:, 1:], counts.astype(jnp.float32))
+    segment = documents.numbered(arrays["ends"][split], places)
+    counts &= segment[:, 1:] == segment[:, :-1]
+    return task.Packed(
+        window[:, :-1],
+        window[:, 1:],
+        counts.astype(jnp.float32),
+        segment=segment[:, :-1],
+    )
 
 
 def validation_plan(
@@ -159,6 +174,23 @@ def _vocabulary(
     return vocabularies.fit(config.vocabulary, train, validation, size)
 
 
+def _arrays(
+    config: Data, size: int, train: documents.Tokens, validation: documents.Tokens
+) -> dict[str, Any]:
+    """What batches are cut from, on the device."""
+    plan = validation_plan(validation.count, config.length, config.batch)
+    parts = {"train": train, "validation": validation}
+    dtype = smallest_dtype(size)
+    arrays: dict[str, Any] = {
+        **{name: jnp.asarray(part.ids.astype(dtype)) for name, part in parts.items()},
+        "starts": jnp.asarray(plan[0]),
+        "skips": jnp.asarray(plan[1]),
+    }
+    if train.ends.size:
+        arrays["ends"] = {name: jnp.asarray(x.ends) for name, x in parts.items()}
+    return arrays
+
+
 def _check_length(config: Data, train: int, validation: int) -> None:
     """Refuses a text of which a part is shorter than one example.
 
@@ -177,9 +209,16 @@ def _check_length(config: Data, train: int, validation: int) -> None:
     )
 
 
-def _summary(title: str, vocabulary: Vocabulary, train: int, validation: int) -> str:
+def _summary(
+    title: str,
+    vocabulary: Vocabulary,
+    train: documents.Tokens,
+    validation: documents.Tokens,
+) -> str:
+    count = train.ends.size + validation.ends.size
     return (
-        f"text of {title}: {train:,} training and {validation:,} validation tokens,"
+        f"text of {title}: {train.count:,} training and {validation.count:,} validation"
+        f" tokens,{f' {count:,} documents,' if count else ''}"
         f" {vocabulary.kind} vocabulary of {vocabulary.size}"
     )
 
@@ -188,5 +227,8 @@ TASK = Declaration(
     build=build,
     context=128,
     prompt="\n",
-    reads=("source", "path", "url", "vocabulary", "vocabulary_size", "validation"),
+    reads=(
+        *("source", "path", "url", "documents"),
+        *("vocabulary", "vocabulary_size", "validation"),
+    ),
 )

@@ -1,5 +1,7 @@
 """Sampling: fixed shapes, a window that slides, temperature and top-k."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -118,6 +120,30 @@ def test_a_text_begins_with_its_prompt_and_repeats(setup):
 
 def test_it_halts_between_calls(setup):
     assert sample_text(setup, setup.start().params, halted=lambda: True) is None
+
+
+@pytest.mark.parametrize(
+    ("documents", "prompt", "said"),
+    [
+        ("--", "o", "one--"),
+        ("--", "-", "-ne--"),
+        ("ne--two", "o", "one--two"),
+        ("##", "o", "one--two--" * 6 + "one"),
+        ("files", "o", "one--two--" * 6 + "one"),
+        (None, "o", "one--two--" * 6 + "one"),
+    ],
+)
+def test_a_sample_ends_with_its_document(setup, documents, prompt, said):
+    """Nothing that was learned says how the next one begins."""
+    text = iter(b"ne--two--o" * 7)
+
+    def call(params, inputs, window, place, numbers):
+        return window, place[0], np.array([next(text) for _ in range(TOKENS_PER_CALL)])
+
+    data = setup.config.data.model_copy(update={"documents": documents})
+    config = setup.config.model_copy(update={"data": data})
+    made = dataclasses.replace(setup, config=config, answer_call=call)
+    assert sample_text(made, {}, prompt=prompt, length=62) == said
 
 
 def test_an_empty_prompt_is_refused_where_it_was_written(setup):

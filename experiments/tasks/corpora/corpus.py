@@ -2,8 +2,11 @@
 
 import codecs
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+
+from experiments.config.errors import visible
 
 # The whole text is held in memory and on the device, at 1 to 4 bytes a character.
 MOST_BYTES = 1 << 30
@@ -18,11 +21,13 @@ class Corpus:
       fingerprint: SHA-256 of its bytes in hexadecimal; that of a file as it lies on
         the disk if the text is one file.
       title: what it is, for people.
+      ends: where each file ends, in characters of the text.
     """
 
     text: str
     fingerprint: str
     title: str
+    ends: tuple[int, ...]
 
 
 class NotText(ValueError):
@@ -50,13 +55,19 @@ def decode(raw: bytes) -> str:
 
 def printable(path: object) -> str:
     """A path that cannot break a line or a terminal."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
+    return visible(str(path))
 
 
-def join(parts: Iterable[bytes]) -> bytes:
-    """Files as one text: each ends its last line, an empty one vanishes."""
-    ended = [part if part.endswith(b"\n") else part + b"\n" for part in parts if part]
-    return b"".join(ended)
+def join(files: Sequence[bytes], title: str) -> Corpus:
+    """Files of UTF-8 as one text."""
+    whole = b"".join(files)
+    ends = accumulate(len(raw.decode("utf-8")) for raw in files)
+    return Corpus(whole.decode("utf-8"), fingerprint(whole), title, tuple(ends))
+
+
+def lines(files: Iterable[bytes]) -> list[bytes]:
+    """Files as they can be joined: each ends its last line, an empty one vanishes."""
+    return [raw if raw.endswith(b"\n") else raw + b"\n" for raw in files if raw]
 
 
 def fingerprint(raw: bytes) -> str:

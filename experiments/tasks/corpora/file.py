@@ -14,8 +14,8 @@ from experiments.tasks.corpora.corpus import (
     Corpus,
     NotText,
     decode,
-    fingerprint,
     join,
+    lines,
     printable,
 )
 
@@ -35,11 +35,11 @@ def read(config: Data) -> Corpus:
     name = printable(config.path)
     files = find(config, config.path)
     raw = [_contents(config, path) for path in files]
-    whole = raw[0] if len(raw) == 1 else join(raw)
-    if not whole:
+    if not any(raw):
         raise config.fault("path", f"{name} is empty; expected UTF-8 text.")
-    title = name if len(files) == 1 else f"{name} ({len(files)} files)"
-    return Corpus(whole.decode("utf-8"), fingerprint(whole), title)
+    if len(files) == 1:
+        return join(raw, name)
+    return join(lines(raw), f"{name} ({len(files)} files)")
 
 
 def find(config: Data, pattern: str) -> list[Path]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from experiments.config.schema import Data
-from experiments.tasks.corpora.corpus import Corpus, fingerprint, join
+from experiments.tasks.corpora.corpus import Corpus, join, lines
 
 # Tests are full of broken text on purpose; `encodings` are generated number tables.
 LEFT_OUT = {"test", "tests", "idle_test", "encodings", "__pycache__", "site-packages"}
@@ -24,7 +24,7 @@ def read(config: Data) -> Corpus:
     """
     root = Path(sysconfig.get_path("stdlib"))
     files = list(sources(root))
-    raw = join(_contents(path) for path in files)
+    raw = lines(_contents(path) for path in files)
     if not raw:
         raise config.fault(
             "source",
@@ -32,7 +32,7 @@ def read(config: Data) -> Corpus:
             " set data.path to a text file of yours.",
         )
     title = f"the Python {platform.python_version()} library ({len(files)} files)"
-    return Corpus(raw.decode("utf-8"), fingerprint(raw), title)
+    return join(raw, title)
 
 
 def sources(root: Path) -> Iterator[Path]:

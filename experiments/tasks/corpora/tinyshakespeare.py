@@ -5,7 +5,7 @@ from pathlib import Path
 from experiments import fetch, storage
 from experiments.config.schema import Data
 from experiments.places import cache_folder
-from experiments.tasks.corpora.corpus import Corpus, fingerprint
+from experiments.tasks.corpora.corpus import Corpus, fingerprint, join
 
 URL = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/master/"
@@ -31,7 +31,7 @@ def read(config: Data) -> Corpus:
         raw = b""
     if fingerprint(raw) != SHA256:
         raw = _download(config, path)
-    return Corpus(raw.decode("utf-8"), SHA256, "tinyshakespeare")
+    return join([raw], "tinyshakespeare")
 
 
 def _download(config: Data, path: Path) -> bytes:

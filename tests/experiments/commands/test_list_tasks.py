@@ -26,6 +26,8 @@ def test_one_task_in_full_and_as_json(capsys):
     assert cli.main(["list", "mqar", "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)["tasks"]
     assert found["presets"]["tiny"]["options"]["pairs"] == 4
+    assert cli.main(["list", "text"]) == 0
+    assert "  data.documents        what ends a document" in capsys.readouterr().out
     assert cli.main(["list", "mqra"]) == 2
     assert "Did you mean `mqar`?" in capsys.readouterr().err
 

@@ -91,6 +91,15 @@ def test_runs_of_different_tasks_are_refused_by_name(tmp_path):
         compare(find(runs(tmp_path), tmp_path), Asked())
 
 
+def test_other_documents_are_another_task(tmp_path):
+    """They have other targets that count, and another text to validate on."""
+    make_run(tmp_path)
+    make_run(tmp_path, r'data.documents="\n\n"')
+    message = r"text stdlib byte, documents by `\\n\\n`"
+    with pytest.raises(UserError, match=message):
+        compare(find(runs(tmp_path), tmp_path), Asked())
+
+
 def test_one_seed_gets_no_interval_and_no_p(tmp_path):
     make_run(tmp_path)
     make_run(tmp_path, WINDOW, floor=0.5)

@@ -33,6 +33,8 @@ BAD = (
     "model.convolve=[mpl]",
     "model.convolve=[mlp, mlp]",
     "log.sinks=[tensorbord]",
+    "data.documents=file",
+    "data.documents=''",
 )
 GOOD = (
     "train.duration=2e6tokens",
@@ -44,6 +46,8 @@ GOOD = (
     "log.maps_every=10%",
     "model.mask='causal & window(back=3)'",
     "model.convolve=[mlp, attention]",
+    "data.documents=files",
+    r'data.documents="\n\n"',
 )
 
 

@@ -9,7 +9,7 @@ from experiments.config import ConfigError, load
 from experiments.config.foresight import check_foresight, is_causal, reach, seen
 from experiments.config.notation import check_notation
 
-SMALL = ("data.context=23", "model.layers=2")
+SMALL = ("data.context=23", "model.layers=2", "data.documents=files")
 COPY = ("data.kind=selective_copy", "data.options={length: 11, items: 3}")
 
 
@@ -28,7 +28,8 @@ def refused(*overrides):
         ("causal | prefix(5)", 0, 4, "causal"),
         ("chunked(7)", 0, 6, "causal & chunked(7)"),
         ("~causal", 0, 22, "causal & ~causal"),
-        ("segments", 0, 22, "causal"),
+        ("segments", 0, 22, "causal & segments"),
+        ("causal | ~segments", 0, 22, "causal"),
         ("causal | first(2)", 0, 1, "causal"),
     ],
 )

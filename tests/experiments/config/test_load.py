@@ -72,6 +72,7 @@ OTHER = {
     },
     "data.source": "tinyshakespeare",
     "data.path": "some/*.txt",
+    "data.documents": "\n\n",
     "data.url": "http://localhost/text",
     "data.vocabulary": "char",
     "data.vocabulary_size": 300,

@@ -145,3 +145,4 @@ def test_a_list_in_a_variants_name_is_as_one_writes_it():
     assert drafts.show_value(["mlp", "heads"]) == "[mlp, heads]"
     assert drafts.show_value((0.9, 0.95)) == "[0.9, 0.95]"
     assert drafts.show_value([]) == "[]"
+    assert drafts.show_value("\n\n") == r"\n\n"

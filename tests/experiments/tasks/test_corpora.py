@@ -235,4 +235,4 @@ def test_a_link_in_a_circle_ends(folder):
 
 
 def test_join_ends_lines_and_drops_nothing():
-    assert corpus.join([b"a", b"", b"b\n", b"\n"]) == b"a\nb\n\n"
+    assert corpus.lines([b"a", b"", b"b\n", b"\n"]) == [b"a\n", b"b\n", b"\n"]

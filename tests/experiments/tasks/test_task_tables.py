@@ -17,6 +17,7 @@ SHARED = {
     "task",
     "phrases",
     "declaration",
+    "documents",
     "generated",
     "lazy",
     "slices",
