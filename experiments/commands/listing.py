@@ -37,7 +37,7 @@ TABLES = {
     "convolutions": names.CONVOLUTIONS,
     "tasks": names.TASKS,
     "sources": names.SOURCES,
-    "vocabularies": names.VOCABULARIES,
+    "vocabularies": names.VOCABULARIES | names.OWN,
     "optimizers": names.OPTIMIZERS,
     "schedules": names.SCHEDULES,
 }

@@ -121,23 +121,32 @@ def notation(of: str, example: str) -> Any:
     return Annotated[str, limits, says]
 
 
-def choice(table: Mapping[str, str], listed: str = "") -> Any:
+def choice(table: Mapping[str, str], listed: str = "", file: str = "") -> Any:
     """One name of a table; another one is told its nearest.
 
     Args:
       table: the names.
       listed: what to call a name of a long table, which `attn list` shows.
+      file: the usual name of a file whose path may stand instead, known by its suffix.
     """
+    suffix = file[file.rfind(".") :] if file else None
 
     def known(name: str) -> str:
+        if suffix and name.endswith(suffix):
+            return name
         if name not in table:
             close = names.OTHER_NAMES.get(name.lower(), nearest(name, table))
             raise ValueError(f"Did you mean `{close}`?" if close in table else "")
         return name
 
-    every = "one of " + ", ".join(table)
+    path = f", or the path of a {file}" if file else ""
+    every = f"one of {', '.join(table)}{path}"
     says = Says(f"a {listed} (see `attn list {listed}s`)" if listed else every)
-    shown = WithJsonSchema(_named(table))
+    shown = _named(table)
+    if suffix:
+        named = {"type": "string", "pattern": re.escape(suffix) + "$"}
+        shown = {"anyOf": [shown, named]}
+    shown = WithJsonSchema(shown)
     return Annotated[str, Field(strict=True), AfterValidator(known), shown, says]
 
 

@@ -66,6 +66,7 @@ VOCABULARIES = {
     "char": "the characters of the training text",
     "bpe": "byte pairs merged by frequency; set `data.vocabulary_size`",
 }
+OWN = {"PATH.json": "a tokenizer.json of yours, as the library `tokenizers` saves it"}
 OPTIMIZERS = {
     "adamw": "Adam with decoupled weight decay on matrices",
     "muon": "orthogonalised momentum for hidden matrices, AdamW for the rest",

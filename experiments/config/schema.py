@@ -127,7 +127,9 @@ class Data(Section):
     documents: Separator | None = says(
         None, "what ends a document; `segments` in model.mask keeps them apart"
     )
-    vocabulary: choice(names.VOCABULARIES) = says("byte", "what a token is")
+    vocabulary: choice(names.VOCABULARIES, file="tokenizer.json") = says(
+        "byte", "what a token is"
+    )
     vocabulary_size: Count | None = says(None, "number of tokens; bpe only")
     context: Count | None = says(
         None, "tokens of one example (null: as the task needs; text 128)"

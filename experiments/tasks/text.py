@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from experiments.tasks.task import Batch, Split, Task
     from experiments.tasks.vocabularies import Vocabulary
 
+TRIED = 1 << 16  # characters that are encoded and decoded again
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -38,12 +39,19 @@ def build(config: Data, *, vocabulary: str | None = None) -> Task:
     corpus = corpora.read(config)
     ends = documents.ends(config, corpus)
     train, validation = split_text(corpus.text, config.validation, ends)
-    used = _vocabulary(config, train, validation, vocabulary)
     inner = documents.split(ends, len(train))
-    head = documents.tokens(used, train, inner[0])
-    tail = documents.tokens(used, validation, inner[1])
+    try:
+        used = _vocabulary(config, train, validation, vocabulary)
+        head = documents.tokens(used, train, inner[0])
+        tail = documents.tokens(used, validation, inner[1])
+    except vocabularies.VocabularyError as error:
+        if vocabulary is not None:
+            raise  # the text is not the one that it was made for
+        raise config.fault("vocabulary", str(error)) from None
     _check_length(config, head.count, tail.count)
     arrays = _arrays(config, used.size, head, tail)
+    size = bytes_per_token(used, validation, tail.count)
+    lost = "" if size else ", which does not give all of it back"
     return task.Task(
         vocabulary=used,
         arrays=arrays,
@@ -51,9 +59,9 @@ def build(config: Data, *, vocabulary: str | None = None) -> Task:
         context=config.length,
         validation_steps=len(arrays["starts"]),
         fingerprint=documents.fingerprint(corpus, ends),
-        summary=_summary(corpus.title, used, head, tail),
+        summary=_summary(corpus.title, used, head, tail) + lost,
         chance=math.log(used.size),
-        bytes_per_token=len(validation.encode()) / tail.count,
+        bytes_per_token=size,
     )
 
 
@@ -76,6 +84,20 @@ def smallest_dtype(size: int) -> type[np.unsignedinteger] | type[np.int32]:
     if size <= 1 << 8:
         return np.uint8
     return np.uint16 if size <= 1 << 16 else np.int32
+
+
+def bytes_per_token(vocabulary: Vocabulary, text: str, count: int) -> float | None:
+    """UTF-8 bytes of a token; None where tokens do not give their text back.
+
+    Args:
+      vocabulary: one from a file may fold case, or drop what it has no token for.
+      text: its beginning is tried.
+      count: of its tokens.
+    """
+    some = text[:TRIED]
+    back = vocabulary.decode(vocabulary.tokens(some))
+    # A blank that some vocabularies put in front of a text is none of it.
+    return len(text.encode()) / count if back.strip() == some.strip() else None
 
 
 def batch(

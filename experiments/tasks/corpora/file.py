@@ -130,13 +130,13 @@ def _narrower(asked: str | None, path: Path) -> str:
 
 def _refused(config: Data, path: Path, error: OSError) -> ConfigError:
     if isinstance(error, FileNotFoundError):
-        message = f"no such file: {printable(path)}{_similar(path)}"
+        message = f"no such file: {printable(path)}{similar(path)}"
         return config.fault("path", f"{message}; expected a file, a folder or a glob.")
     reason = (error.strerror or str(error)).lower()
     return config.fault("path", f"{printable(path)} cannot be read: {reason}.")
 
 
-def _similar(path: Path) -> str:
+def similar(path: Path) -> str:
     """The nearest name beside a missing one."""
     try:
         there = os.listdir(path.parent)

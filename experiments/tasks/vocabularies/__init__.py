@@ -5,7 +5,8 @@ A new vocabulary is a file here, named as in a config, with two functions
     fit(train, validation, size) -> Vocabulary
     load(record) -> Vocabulary
 
-and a row in `experiments.config.names.VOCABULARIES`.
+and a row in `experiments.config.names.VOCABULARIES`. Beside those, `tokenizer` reads a
+file of yours, whose path a config gives in place of a name.
 """
 
 from __future__ import annotations
@@ -33,14 +34,19 @@ __all__ = [
 
 
 def fit(kind: str, train: str, validation: str, size: int | None) -> Vocabulary:
-    """A vocabulary made from a text.
+    """A vocabulary made from a text, or read from a file.
 
     Args:
-      kind: a name of VOCABULARIES.
+      kind: a name of VOCABULARIES, or a path.
       train: what frequencies may be counted in.
       validation: what has to be expressible too.
       size: number of tokens wanted; None where there is no choice.
+
+    Raises:
+      VocabularyError: the file at the path cannot be read as a tokenizer.
     """
+    if kind not in VOCABULARIES:
+        return _module("tokenizer").read(kind)
     return _module(kind).fit(train, validation, size)
 
 
@@ -56,7 +62,8 @@ def from_json(text: str) -> Vocabulary:
     except (ValueError, TypeError, KeyError, RecursionError):
         raise VocabularyError("vocabulary: not the JSON of a vocabulary.") from None
     # Tasks that are generated make their own `symbols`, which no config chooses.
-    if not isinstance(kind, str) or kind not in (*VOCABULARIES, "symbols"):
+    known = (*VOCABULARIES, "tokenizer", "symbols")
+    if not isinstance(kind, str) or kind not in known:
         hint = did_you_mean(str(kind), VOCABULARIES)
         raise VocabularyError(f"vocabulary: unknown kind {kind!a:.60}. {hint}")
     try:

@@ -48,9 +48,7 @@ class BpeVocabulary(Vocabulary):
 
     def tokens(self, text: str) -> np.ndarray:
         utf8(text)  # refuses half characters
-        encoded = self._tokenizer.encode_batch_fast(list(_chunks(text)))
-        parts = [np.asarray(each.ids, np.int32) for each in encoded]
-        return np.concatenate([np.zeros(0, np.int32), *parts])
+        return encoded(self._tokenizer, text)
 
     def decode(self, ids: Iterable[int]) -> str:
         return self._tokenizer.decode([int(i) for i in ids])
@@ -64,6 +62,14 @@ def _tokenizer(model: models.BPE) -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     return tokenizer
+
+
+def encoded(tokenizer: Tokenizer, text: str) -> np.ndarray:
+    """The tokens [n] int32 of a text of any length, none added before or behind."""
+    chunks = list(_chunks(text))
+    found = tokenizer.encode_batch_fast(chunks, add_special_tokens=False)
+    parts = [np.asarray(each.ids, np.int32) for each in found]
+    return np.concatenate([np.zeros(0, np.int32), *parts])
 
 
 def _chunks(text: str) -> Iterator[str]:

@@ -35,6 +35,7 @@ BAD = (
     "log.sinks=[tensorbord]",
     "data.documents=file",
     "data.documents=''",
+    "data.vocabulary=tokenizer",
 )
 GOOD = (
     "train.duration=2e6tokens",
@@ -47,6 +48,7 @@ GOOD = (
     "model.mask='causal & window(back=3)'",
     "model.convolve=[mlp, attention]",
     "data.documents=files",
+    "data.vocabulary=my/tokenizer.json",
     r'data.documents="\n\n"',
 )
 

@@ -23,7 +23,7 @@ SHARED = {
     "slices",
     "words",
 }
-SHARED |= {"corpus", "vocabulary", "symbols"}
+SHARED |= {"corpus", "vocabulary", "symbols", "tokenizer"}
 TABLES = {
     "experiments.tasks": (ROOT, names.TASKS, ["TASK.options"]),
     "experiments.tasks.corpora": (ROOT / "corpora", names.SOURCES, ["read"]),
