@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from attn.backends import dispatch
 from attn.backends.dispatch import Output
@@ -18,7 +17,7 @@ from attn.backends.planner import Steps
 from attn.backends.probes import probe_names
 from attn.backends.walk import Level
 from attn.batches import check_varying, mark_batch
-from attn.shapes import Shapes, check_heads
+from attn.shapes import Shapes, check_array, check_heads
 from attn.spec.attention import as_attention
 from attn.spec.dropout import check_rng
 from attn.spec.field import is_varying, per_batch, per_head
@@ -77,6 +76,7 @@ def attend_heads(
     at = mark_batch("attend_heads", at, shapes)
     check_varying("attend_heads", (spec, at), shapes.batch, shapes.heads)
     check_rng("attend_heads", rng)
+    dispatch.check_backend(backend)
     probes = probe_names("attend_heads", probes)
     return _attend_heads(
         spec, query, key, value, at, rng, probes=probes, backend=backend
@@ -272,8 +272,7 @@ def _position(who: str, position: Any, x: Any, axes: str) -> Position:
         raise ValueError(
             f"{who}: expected a position piece such as attn.rotary, got {position!r}."
         )
-    if np.ndim(x) != len(axes):
-        raise ValueError(f"{who}: `x` must be [{', '.join(axes)}], got {np.shape(x)}.")
+    check_array(who, "x", x, axes)
     return position
 
 

@@ -14,6 +14,7 @@ class Shapes:
       dtype: Of the query.
       mixed: Whether key or value have another one.
       placed: Whether the caller says where queries or keys stand.
+      sharded: Whether the type of an array says that devices share it out.
     """
 
     t: int
@@ -26,6 +27,7 @@ class Shapes:
     dtype: Any = "float32"
     mixed: bool = False
     placed: bool = False
+    sharded: bool = False
 
 
 def _rank(who: str, name: str, array: jax.Array, axes: str) -> None:
@@ -64,18 +66,33 @@ def _check(who: str, arrays: dict[str, Any], where: dict[str, str]) -> None:
                 f"{who}: widths must be at least 1, got {axes[-1]}=0 in `{name}` "
                 f"{tuple(arrays[name].shape)}."
             )
-    for name in where:
-        if not jax.numpy.issubdtype(arrays[name].dtype, jax.numpy.floating):
-            raise ValueError(
-                f"{who}: `{name}` must be floating point, got {arrays[name].dtype}; "
-                f"cast it, for example {name}.astype(jnp.float32)."
-            )
+        _floating(who, name, arrays[name])
+
+
+def _floating(who: str, name: str, array: jax.Array) -> None:
+    if not jax.numpy.issubdtype(array.dtype, jax.numpy.floating):
+        raise ValueError(
+            f"{who}: `{name}` must be floating point, got {array.dtype}; cast it, for "
+            f"example {name}.astype(jnp.float32)."
+        )
+
+
+def check_array(who: str, name: str, array: Any, axes: str) -> None:
+    """Refuses what has other axes, one letter each, or no floating-point numbers."""
+    _rank(who, name, array, axes)
+    _floating(who, name, array)
 
 
 def _dtypes(*arrays: Any) -> tuple[Any, bool]:
     """The dtype of the first as JAX takes it, and whether others have another one."""
     dtypes = [jax.dtypes.canonicalize_dtype(array.dtype) for array in arrays]
     return dtypes[0], len(set(dtypes)) > 1
+
+
+def _is_sharded(*arrays: Any) -> bool:
+    """Whether an array lies on a mesh with explicit axes, and is cut along one."""
+    types = [x.aval for x in arrays if hasattr(x, "aval")]
+    return any(part is not None for x in types for part in x.sharding.spec)
 
 
 def check_head(query: Any, key: Any, value: Any, who: str = "attend") -> Shapes:
@@ -127,4 +144,5 @@ def check_heads(query: Any, key: Any, value: Any, who: str = "attend_heads") -> 
             f"{who}: N must be a multiple of K, got N={heads}, K={key_heads}."
         )
     dtype, mixed = _dtypes(query, key, value)
-    return Shapes(t, s, h, e, heads, key_heads, batch, dtype, mixed)
+    sharded = _is_sharded(query, key, value)
+    return Shapes(t, s, h, e, heads, key_heads, batch, dtype, mixed, sharded=sharded)

@@ -163,15 +163,22 @@ def _chosen(spec, shapes, probes, backend, platform) -> str:
             if BACKENDS[name].supports(spec, shapes, platform, probes) is None
         )
         return next(able)
-    if backend not in BACKENDS:
-        known = ", ".join(["auto", *BACKENDS])
-        raise ValueError(f"attend: unknown backend {backend!r}; one of {known}.")
+    check_backend(backend)
     reason = BACKENDS[backend].supports(spec, shapes, platform, probes)
     if reason is not None:
         raise ValueError(
             f"attend: backend {backend!r} refuses: {reason}; use backend='auto'."
         )
     return backend
+
+
+def check_backend(backend: Any) -> None:
+    """Refuses what is no name of a backend."""
+    known = ["auto", *BACKENDS]
+    if not isinstance(backend, str) or backend not in known:
+        raise ValueError(
+            f"attend: unknown backend {backend!r}; one of {', '.join(known)}."
+        )
 
 
 def steps(name: str, shapes: Shapes, platform: str | None = None) -> Steps | None:

@@ -21,6 +21,8 @@ from attn.shapes import Shapes, check_heads
 from attn.spec.attention import Attention, as_attention
 from attn.spec.site import At, check_sites
 
+PLATFORMS = ("cpu", "gpu", "tpu")
+
 
 @dataclasses.dataclass(frozen=True)
 class Explanation:
@@ -111,6 +113,11 @@ def explain(
     if at is not None or not isinstance(query, Shapes):
         check_sites(where, shapes.t, shapes.s, one, *map(probe, probes))
     shapes = shapes if at is None else placed(shapes, at)
+    if platform not in (None, *PLATFORMS):
+        raise ValueError(
+            f"explain: `platform` must be one of {', '.join(PLATFORMS)}, "
+            f"got {platform!r}."
+        )
     platform = platform or jax.default_backend()
     reasons = {
         name: backend.supports(spec, shapes, platform, probes)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from attn.spec.dropout import Dropout
+from attn.spec.field import is_array
 from attn.spec.mechanism import KINDS, Attention
 from attn.spec.notation import parse
 from attn.spec.piece import Piece
@@ -35,8 +36,11 @@ def as_attention(spec: Any) -> Attention:
         )
     pieces: tuple[Any, ...] = spec if isinstance(spec, tuple) else (spec,)
     if not pieces or not all(isinstance(x, Piece) for x in pieces):
+        got = repr(spec)
+        if is_array(spec):  # whose numbers would fill the screen
+            got = "an array; as a mask it is attn.dense(array)"
         raise ValueError(
             "attention: expected an Attention, a piece such as attn.causal, or "
-            f"notation, got {spec!r}."
+            f"notation, got {got}."
         )
     return Attention.of(*pieces)

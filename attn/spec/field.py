@@ -91,6 +91,8 @@ def as_leaf(value: Any) -> Any:
       ValueError: a list of no numbers, or a number that JAX would change silently.
     """
     check_kept(value)
+    if is_array(value) and jnp.issubdtype(value.dtype, jnp.complexfloating):
+        raise ValueError(f"expected real numbers, got {value.dtype}.")
     if not isinstance(value, list):
         return _plain(value)
     try:

@@ -71,6 +71,8 @@ def check_number(piece_: Piece, field: str, *, positive: bool = False) -> None:
     good = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not good or not math.isfinite(value) or (positive and value <= 0):
         what = "a positive number" if positive else "a finite number"
+        if field in piece_.replace(**{field: LEARNED}).own_parameters(1):
+            what = f"{what} or {LEARNED!r}"
         raise ValueError(f"{piece_.name}: `{field}` must be {what}, got {value!r}.")
 
 

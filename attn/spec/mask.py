@@ -27,6 +27,7 @@ class Mask(Piece):
     """Base of the masks; True means: may attend."""
 
     kind = "mask"
+    __array_ufunc__ = None  # NumPy would apply an operator to each number
 
     def allows(self, site: Site) -> Any:
         """Booleans that broadcast to [T, S]."""
@@ -79,7 +80,10 @@ class Mask(Piece):
 
     def draw(self, t: int = 16, s: int | None = None, *, at: Any = None) -> str:
         """A picture of the mask: a row for each query, a column for each key."""
-        return drawing.draw(self, t, t if s is None else s, at)
+        s = t if s is None else s
+        for name, size in (("t", t), ("s", s)):
+            check_whole("draw", name, size)
+        return drawing.draw(self, t, s, at)
 
     def __str__(self):
         return drawing.sketch(self)
@@ -90,6 +94,8 @@ def _combine(operator, left: Any, right: Any):
     for side in (left, right):
         if isinstance(side, type) and issubclass(side, Mask):
             raise TypeError(f"`{side.name}` needs arguments; write {side.name}(...).")
+        if is_array(side):
+            raise TypeError("an array is no mask; write attn.dense(array).")
         if not isinstance(side, Mask):
             return NotImplemented
     if isinstance(right, _Binary) and isinstance(right, operator):

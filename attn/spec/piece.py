@@ -61,6 +61,8 @@ class Piece(ByValue):
             except ValueError as error:
                 raise ValueError(f"{self.name}: `{name}`: {error}") from None
             object.__setattr__(self, name, value)
+        for name, axes in self.indexed.items():
+            _check_is_array(self, name, axes)
         self.validate()
         values = {name: getattr(self, name) for name in names}
         structure = Structure.of(self.name, values, _is_child)
@@ -125,7 +127,7 @@ class Piece(ByValue):
         self.check_numbers()
         for inner in self.walk():
             for name, axes in inner.indexed.items():
-                _check_axes(inner, name, axes, {"query": ("T", t), "key": ("S", s)})
+                _check_axes(inner, name, axes, {"query": t, "key": s})
 
     def check_numbers(self) -> None:
         """Checks that what is one number for each head is one number for this head.
@@ -198,15 +200,28 @@ class Piece(ByValue):
         return f"{self.name}({', '.join(arguments)})" if arguments else self.name
 
 
+LETTERS = {"query": "T", "key": "S"}
+
+
+def _check_is_array(piece: Piece, name: str, axes: tuple[str, ...]) -> None:
+    """Refuses a number or a word where an array belongs; its shape is seen later."""
+    value = getattr(piece, name)
+    if not (is_array(value) or is_varying(value)):
+        letters = ", ".join(LETTERS[axis] for axis in axes)
+        raise ValueError(
+            f"{piece.name}: `{name}` must be an array [{letters}], got {write(value)}."
+        )
+
+
 def _check_axes(
     piece: Piece,
     name: str,
     axes: tuple[str, ...],
-    sizes: dict[str, tuple[str, int]],
+    sizes: dict[str, int],
 ) -> None:
-    """Checks an array indexed by query or key; `sizes` are letter and length."""
+    """Checks an array indexed by query or key, which have these sizes."""
     array = getattr(piece, name)
-    letters = ", ".join(sizes[axis][0] for axis in axes)
+    letters = ", ".join(LETTERS[axis] for axis in axes)
     if not is_array(array) or array.ndim != len(axes):
         raise ValueError(
             f"{piece.name}: `{name}` must be [{letters}], got "
@@ -214,7 +229,7 @@ def _check_axes(
             "for a batch in per_batch."
         )
     for axis, size in zip(axes, array.shape, strict=True):
-        letter, expected = sizes[axis]
+        letter, expected = LETTERS[axis], sizes[axis]
         if size not in (1, expected):
             raise ValueError(
                 f"{piece.name}: axis {letter} is {size} in `{name}` but {expected} in "

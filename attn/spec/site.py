@@ -1,13 +1,14 @@
 """Where queries and keys stand: positions, segments and other per-token data."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 
 from attn.numerics import finite
+from attn.spec.data import Data
 from attn.spec.field import ByValue, check_kept, check_reach, is_varying
 
 POSITIONS = ("query_pos", "key_pos")
@@ -28,35 +29,6 @@ class At(ByValue):
         for name in POSITIONS:
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, _positions(name, getattr(self, name)))
-
-
-class MissingData(KeyError, ValueError):
-    """Data of the tokens that a piece reads and nobody gave."""
-
-    def __str__(self) -> str:
-        return self.args[0]
-
-
-@jax.tree_util.register_pytree_node_class
-class Data(dict):
-    """Per-token data of one side by name."""
-
-    def __init__(self, side: str, given: Mapping[str, Any]):
-        super().__init__(given)
-        self.side = side
-
-    def __missing__(self, name: str):
-        raise MissingData(
-            f"attend: the {self.side} side has no data `{name}`, which the spec reads: "
-            f"give at=attn.at({self.side}={{'{name}': ...}}), one row per token."
-        )
-
-    def tree_flatten(self):
-        return tuple(self[name] for name in sorted(self)), (self.side, *sorted(self))
-
-    @classmethod
-    def tree_unflatten(cls, names, children):
-        return cls(names[0], dict(zip(names[1:], children, strict=True)))
 
 
 @jax.tree_util.register_dataclass
@@ -157,6 +129,10 @@ def at(
                 "`key_pos`, got both."
             )
         query_pos = key_pos = _positions("positions", positions)
+    for side, given in (("query", query), ("key", key)):
+        if not isinstance(given, dict | None):
+            got = type(given).__name__
+            raise ValueError(f"at: `{side}` must be a dict of arrays, got {got}.")
     both = {} if segment is None else {"segment": segment}
     sides = [
         {n: as_data(f"at: `{n}`", x) for n, x in {**(given or {}), **both}.items()}

@@ -275,7 +275,7 @@ def test_alibi_takes_the_slopes_of_the_paper():
             "softcap: `cap` must be a positive number",
         ),
         (lambda: attn.softcap(True), "softcap: `cap` must be a positive number"),
-        (lambda: attn.scale("two"), "scale: `by` must be a finite number, got 'two'"),
+        (lambda: attn.scale("two"), "scale: `by` must be a finite number or 'learned'"),
         (lambda: attn.scale([[1.0], [2.0, 3.0]]), "scale: `by`: expected a list of"),
         (lambda: attn.scale(["a"]), "scale: `by`: expected a list of numbers"),
         (lambda: attn.alibi(slopes=None)(slopes="no"), "alibi: `slopes` must be"),

@@ -267,6 +267,29 @@ def test_a_number_of_numpy_is_static_as_a_number_is(one, other):
             "does not fit uint8."),
         (lambda: attn.parse("bias(array([[0.5]], 'int32'))"), "notation: array: 0.5 "
             "does not fit int32."),
+        (lambda: attn.bias(np.ones((T, S), complex)), "bias: `array`: expected real "
+            "numbers, got complex128."),
+        (lambda: attn.decay(0.5, np.ones(S)), "decay: `query` must be an array [T], "
+            "got 0.5."),
+        (lambda: attn.parse("dense(array)"), "notation: dense: `array` must be an "
+            "array [T, S], got array."),
+        (lambda: attn.parse("softcap(learned)"), "notation: softcap: `cap` must be a "
+            "positive number, got learned."),
+        (lambda: attend(np.ones((T, S), bool)), "attention: expected an Attention, a "
+            "piece such as attn.causal, or notation, got an array; as a mask it is "
+            "attn.dense(array)."),
+        (lambda: attn.at(key=jnp.ones(S)), "at: `key` must be a dict of arrays, got "
+            "ArrayImpl."),
+        (lambda: attn.attend_heads("causal", *[jnp.ones((1, T, 2, H))] * 3,
+            backend=["dense"]), "attend: unknown backend ['dense']; one of auto, "
+            "dense, blockwise, fused, pallas."),
+        (lambda: attn.rotate_heads("rotary", jnp.ones((1, T, 2, 4), int)),
+            "rotate_heads: `x` must be floating point, got int32; cast it, for example "
+            "x.astype(jnp.float32)."),
+        (lambda: attn.explain("causal", jnp.ones((1, T, 2, H)), platform="cuda"),
+            "explain: `platform` must be one of cpu, gpu, tpu, got 'cuda'."),
+        (lambda: attn.causal.draw(-1), "draw: `t` must be a whole number of at least "
+            "0, got -1."),
         (lambda: attn.parse("table(3)", {"table": np.array([1, 2])}), "notation: "
             "`table` takes no arguments here, got `table(3)`."),
     ],
@@ -274,6 +297,13 @@ def test_a_number_of_numpy_is_static_as_a_number_is(one, other):
 def test_arguments_out_of_range_are_refused_in_one_line(make, message):
     with refused(message):
         make()
+
+
+@pytest.mark.parametrize("array", [np.ones((T, S), bool), jnp.ones((T, S), bool)])
+def test_a_mask_and_an_array_are_not_joined_silently(array):
+    for join in (lambda: array & attn.causal, lambda: attn.causal | array):
+        with pytest.raises(TypeError, match=r"^an array is no mask; write attn.dense"):
+            join()
 
 
 def test_arrays_of_notation_are_frozen_and_those_of_a_caller_are_not():
