@@ -188,7 +188,7 @@ def _inner(leaf: Any) -> Any:
     """The array of a leaf, with all the axes that maps remove."""
     while is_varying(leaf):
         leaf = leaf.value
-    return leaf
+    return jnp.asarray(leaf)  # JAX maps no array of NumPy over a rule, under jit
 
 
 def _group(leaf: Any, key_heads: int) -> Any:

@@ -84,7 +84,7 @@ def steps(shapes: Shapes, platform: str) -> Steps | None:
     Returns:
       Divisors of the three sizes; None means all at once, by `vmap`.
     """
-    if platform != "cpu":
+    if platform != "cpu" or shapes.sharded:  # one device could not take another's heads
         return None
     area = shapes.t * shapes.s
     left = min(MOST_HEADS, max(STEP_AREA // area, 2 * (area <= PAIR_AREA)))

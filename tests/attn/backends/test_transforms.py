@@ -168,6 +168,14 @@ got = spread(both, check_vma=False)(*arrays)
 for x, y in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
     assert len(x.sharding.device_set) == 4
     np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-5)
+
+# Of arrays whose types say how they are cut, heads are mapped and not looped over.
+with jax.set_mesh(jax.make_mesh((4,), ("data",))):
+    typed = [jax.reshard(x, P("data")) for x in arrays]
+    got = jax.jit(functools.partial(both, "blockwise"))(*typed)
+assert got[1].aval.sharding.spec[0] == "data"
+for x, y in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
+    np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-5)
 print("same on", len(jax.devices()))
 """
 
