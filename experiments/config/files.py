@@ -1,9 +1,11 @@
 """Reading one config file, or saying in one line why it cannot be read."""
 
-import difflib
 import os
 import stat
 from pathlib import Path
+
+from experiments.config.errors import nearest
+from experiments.shipped import configs_folder
 
 LARGEST = 64 * 1024  # bytes; a long config has 4 KB, and YAML is slow to read
 LONGEST = 200  # characters of a path that are shown
@@ -45,13 +47,15 @@ def _decoded(raw: bytes) -> str:
 
 
 def _similar(path: Path) -> str:
+    """The nearest name, beside it or among the shipped configs."""
     try:
-        there = [each.name for each in path.parent.glob("*.y*ml")]
+        beside = {each.stem: display(each) for each in path.parent.glob("*.y*ml")}
     except OSError:
-        there = []
-    close = difflib.get_close_matches(path.name, there, n=1, cutoff=0.5)
-    if close:
-        return f". Did you mean `{display(path.parent / close[0])}`?"
+        beside = {}
+    known = {each.stem: each.stem for each in configs_folder().glob("*.yaml")} | beside
+    close = nearest(path.stem, known)
+    if close is not None:
+        return f". Did you mean `{known[close]}`?"
     return "; `attn list configs` shows the shipped ones"
 
 
