@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from experiments.commands.look import Which
-from experiments.commands.options import RUNS, AsJson, RunName, Runs
+from experiments.commands.options import RUNS, AsJson, RunName, Runs, check_page
 from experiments.errors import UserError
 from experiments.find import find_run
 
@@ -52,6 +52,8 @@ def inspect(
     as_json: AsJson = False,
 ) -> None:
     """Show the attention of every layer and head on a text, and the logit lens."""
+    if out is not None:
+        check_page("attn inspect", out)
     _check(prompt, repeat, sort)
     write = None if png is None else picture_writer(png)
     path = find_run(name, runs)

@@ -70,3 +70,16 @@ def split_arguments(arguments: Sequence[str]) -> tuple[Path, list[str]]:
 
 def _is_override(text: str) -> bool:
     return "=" in text and not os.path.exists(text)
+
+
+def check_page(verb: str, out: Path) -> None:
+    """Refuses a name that is none for a page, before minutes are spent on it.
+
+    Raises:
+      UserError: it ends in something else, so that it may be another file, or is a
+        folder.
+    """
+    if out.suffix not in (".html", ".htm"):
+        raise UserError(f"{verb}: --out ends in .html, got {str(out)[:80]!a}.")
+    if out.is_dir():
+        raise UserError(f"{verb}: --out is a file, and {out} is a folder.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.commands.options import RUNS, AsJson, Runs
+from experiments.commands.options import RUNS, AsJson, Runs, check_page
 from experiments.errors import UserError
 from experiments.find import PLAN, find_runs
 
@@ -38,8 +38,9 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Write runs as one HTML page that can be mailed: answer, curves, costs, texts."""
-    if out.suffix not in (".html", ".htm"):
-        raise UserError(f"attn report: --out ends in .html, got {str(out)[:80]!a}.")
+    check_page("attn report", out)
+    if charts is not None and charts.is_file():
+        raise UserError(f"attn report: --charts is a folder, and {charts} is a file.")
     paths = find_runs(names or [], runs)
     from experiments.records import read_runs  # late, for start-up time
     from experiments.report import write_report

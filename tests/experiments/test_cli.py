@@ -165,6 +165,14 @@ WRONG = [  # words, the line on stderr
     ),
     (["bench", "no.yaml"], "no.yaml: no such file or directory."),
     (
+        ["inspect", "--out", "tiny.yaml"],
+        "attn inspect: --out ends in .html, got 'tiny.yaml'.",
+    ),
+    (
+        ["report", "--charts", "tiny.yaml"],
+        "attn report: --charts is a folder, and tiny.yaml is a file.",
+    ),
+    (
         ["bench", "step", "--out", "x"],
         "attn bench --out: a record is a .json file, like ",
     ),
