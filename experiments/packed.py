@@ -43,7 +43,7 @@ def stand(model: Decoder, batch: Batch) -> At | None:
 def counts(model: Decoder, spec: Attention) -> bool:
     """Whether it matters where a document begins to be counted."""
     known = (each for each in spec.walk() if each.positional)
-    return model.position().embeds or any(
+    return model.position.piece.embeds or any(
         not isinstance(each, RELATIVE) for each in known
     )
 
