@@ -176,7 +176,9 @@ def sample_text(
         vocabulary=vocabulary.size,
         drawing=drawing,
     )
-    end, prompted = documents.end(setup.config.data), len(vocabulary.decode(tokens))
+    # Among numbers the text of one may be a part of another.
+    end = documents.end(setup.config.data) if vocabulary.is_text else None
+    prompted = len(vocabulary.decode(tokens))
     for some in new:
         if halted():
             return None

@@ -42,7 +42,8 @@ def complete(config: Config, origins: Origins) -> tuple[Config, list[Fault]]:
     filled = {"options": options, "context": data.context or context}
     changes: dict[str, Any] = {"data": data.model_copy(update=filled)}
     if config.sample.prompt is None:
-        prompt = {"prompt": task.first_words(knobs)}
+        words = "0" if data.vocabulary == "numbers" else task.first_words(knobs)
+        prompt = {"prompt": words}
         changes["sample"] = config.sample.model_copy(update=prompt)
     return config.model_copy(update=changes), []
 

@@ -59,12 +59,13 @@ PRESETS = {
 SOURCES = {
     "stdlib": "the Python standard library's own source text; always there",
     "tinyshakespeare": "40,000 lines of Shakespeare; downloaded once",
-    "file": "your text: `data.path` names a file, a folder or a glob",
+    "file": "your text: `data.path` names a file, a folder, a glob or a token file",
 }
 VOCABULARIES = {
     "byte": "256 byte values; reads anything",
     "char": "the characters of the training text",
     "bpe": "byte pairs merged by frequency; set `data.vocabulary_size`",
+    "numbers": "token numbers as they are, for a token file",
 }
 OWN = {"PATH.json": "a tokenizer.json of yours, as the library `tokenizers` saves it"}
 OPTIMIZERS = {

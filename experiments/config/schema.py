@@ -122,7 +122,9 @@ class Data(Section):
     )
     options: Options = says({}, "options of the task; see `attn list tasks`")
     source: choice(names.SOURCES) = says("stdlib", "which text; `path` overrules it")
-    path: Path | None = says(None, "your own text: a file, a folder or a glob")
+    path: Path | None = says(
+        None, "your own text: a file, a folder or a glob; .bin is a token file"
+    )
     url: Text | None = says(None, "where tinyshakespeare is downloaded from")
     documents: Separator | None = says(
         None, "what ends a document; `segments` in model.mask keeps them apart"

@@ -18,12 +18,14 @@ import json
 import re
 from bisect import bisect
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from experiments.config.errors import show
 from experiments.config.fields import FILES
 from experiments.tasks.lazy import jnp, np
+from experiments.tasks.parts import Tokens
 
 if TYPE_CHECKING:
     from jax import Array
@@ -45,11 +47,11 @@ def ends(config: Data, corpus: Corpus) -> list[int]:
     matches = re.finditer(re.escape(separator), corpus.text) if separator else ()
     found = sorted({*corpus.ends, *(match.end() for match in matches)})
     if len(found) < 2:
-        raise config.fault("documents", _single(config.documents, corpus.title))
+        raise config.fault("documents", single(config.documents, corpus.title))
     return found
 
 
-def _single(asked: str, title: str) -> str:
+def single(asked: str, title: str) -> str:
     """Why there is one document, and what to write."""
     if asked == FILES:
         return (
@@ -76,6 +78,19 @@ def fingerprint(corpus: Corpus, ends: list[int]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def cut(length: int, fraction: float, ends: Sequence[int] = ()) -> int:
+    """Where validation begins: about `fraction` before the end of a text.
+
+    Args:
+      length: of the text.
+      fraction: of it.
+      ends: of its documents, which are cut from each other at the nearest one.
+    """
+    # The number as it is written: 1 - 0.9 in floats is less than a tenth.
+    place = int(length * (1 - Fraction(str(fraction))))
+    return nearest(ends, place) if ends else place
+
+
 def nearest(ends: Sequence[int], place: int) -> int:
     """The end nearest to a place, of all but the last: two documents at least."""
     inner = ends[:-1]
@@ -99,18 +114,6 @@ def ended(text: str, end: str, begun: int) -> int:
     """
     found = text.find(end, max(0, begun - len(end) + 1))
     return found + len(end) if found >= 0 else 0
-
-
-class Tokens(NamedTuple):
-    """A part of a text: its tokens [n], and where documents end among them, int32."""
-
-    ids: np.ndarray
-    ends: np.ndarray
-
-    @property
-    def count(self) -> int:
-        """How many tokens."""
-        return len(self.ids)
 
 
 def tokens(vocabulary: Vocabulary, text: str, ends: list[int]) -> Tokens:

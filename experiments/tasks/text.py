@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from experiments.tasks import documents
+from experiments.tasks import documents, token_files
 from experiments.tasks.declaration import Declaration
 from experiments.tasks.lazy import corpora, jax, jnp, np, task, vocabularies
+from experiments.tasks.parts import Parts
 
 if TYPE_CHECKING:
     from jax import Array
@@ -36,46 +36,55 @@ def build(config: Data, *, vocabulary: str | None = None) -> Task:
     Raises:
       ConfigError: no such text, or it is shorter than the context.
     """
+    reader = token_files.read if token_files.is_one(config.path) else read
+    found = reader(config, vocabulary)
+    _check_length(config, found.train.count, found.validation.count)
+    arrays = _arrays(config, found)
+    size = found.vocabulary.size
+    return task.Task(
+        vocabulary=found.vocabulary,
+        arrays=arrays,
+        batch=partial(batch, shape=(config.batch, config.length)),
+        context=config.length,
+        validation_steps=len(arrays["starts"]),
+        fingerprint=found.fingerprint,
+        summary=_summary(found),
+        chance=math.log(size),
+        bytes_per_token=found.bytes_per_token,
+    )
+
+
+def read(config: Data, saved: str | None) -> Parts:
+    """The text that a config names, as tokens.
+
+    Args:
+      config: the section `data`.
+      saved: JSON of a vocabulary to use; None makes one.
+
+    Raises:
+      ConfigError: there is no such text, or no vocabulary for it.
+      VocabularyError: a saved one is damaged, or not for this text.
+    """
     corpus = corpora.read(config)
     ends = documents.ends(config, corpus)
     train, validation = split_text(corpus.text, config.validation, ends)
     inner = documents.split(ends, len(train))
     try:
-        used = _vocabulary(config, train, validation, vocabulary)
+        used = _vocabulary(config, train, validation, saved)
         head = documents.tokens(used, train, inner[0])
         tail = documents.tokens(used, validation, inner[1])
     except vocabularies.VocabularyError as error:
-        if vocabulary is not None:
-            raise  # the text is not the one that it was made for
+        if saved is not None:
+            raise
         raise config.fault("vocabulary", str(error)) from None
-    _check_length(config, head.count, tail.count)
-    arrays = _arrays(config, used.size, head, tail)
+    fingerprint = documents.fingerprint(corpus, ends)
     size = bytes_per_token(used, validation, tail.count)
-    lost = "" if size else ", which does not give all of it back"
-    return task.Task(
-        vocabulary=used,
-        arrays=arrays,
-        batch=partial(batch, shape=(config.batch, config.length)),
-        context=config.length,
-        validation_steps=len(arrays["starts"]),
-        fingerprint=documents.fingerprint(corpus, ends),
-        summary=_summary(corpus.title, used, head, tail) + lost,
-        chance=math.log(used.size),
-        bytes_per_token=size,
-    )
+    return Parts(used, head, tail, fingerprint, corpus.title, size)
 
 
 def split_text(text: str, fraction: float, ends: Sequence[int] = ()) -> tuple[str, str]:
-    """The head for training and the tail, about `fraction` of it, for validation.
-
-    Args:
-      text: all of it.
-      fraction: of the text, in characters.
-      ends: of its documents; they are cut from each other at the nearest one.
-    """
-    # The number as it is written: 1 - 0.9 in floats is less than a tenth.
-    cut = int(len(text) * (1 - Fraction(str(fraction))))
-    cut = documents.nearest(ends, cut) if ends else cut
+    """The head for training and the tail for validation; see `documents.cut`."""
+    cut = documents.cut(len(text), fraction, ends)
     return text[:cut], text[cut:]
 
 
@@ -94,6 +103,8 @@ def bytes_per_token(vocabulary: Vocabulary, text: str, count: int) -> float | No
       text: its beginning is tried.
       count: of its tokens.
     """
+    if not (vocabulary.is_text and count):
+        return None
     some = text[:TRIED]
     back = vocabulary.decode(vocabulary.tokens(some))
     # A blank that some vocabularies put in front of a text is none of it.
@@ -196,19 +207,20 @@ def _vocabulary(
     return vocabularies.fit(config.vocabulary, train, validation, size)
 
 
-def _arrays(
-    config: Data, size: int, train: documents.Tokens, validation: documents.Tokens
-) -> dict[str, Any]:
+def _arrays(config: Data, found: Parts) -> dict[str, Any]:
     """What batches are cut from, on the device."""
-    plan = validation_plan(validation.count, config.length, config.batch)
-    parts = {"train": train, "validation": validation}
-    dtype = smallest_dtype(size)
+    plan = validation_plan(found.validation.count, config.length, config.batch)
+    parts = {"train": found.train, "validation": found.validation}
+    dtype = smallest_dtype(found.vocabulary.size)
     arrays: dict[str, Any] = {
-        **{name: jnp.asarray(part.ids.astype(dtype)) for name, part in parts.items()},
+        **{
+            name: jnp.asarray(part.ids.astype(dtype, copy=False))
+            for name, part in parts.items()
+        },
         "starts": jnp.asarray(plan[0]),
         "skips": jnp.asarray(plan[1]),
     }
-    if train.ends.size:
+    if found.train.ends.size:
         arrays["ends"] = {name: jnp.asarray(x.ends) for name, x in parts.items()}
     return arrays
 
@@ -231,17 +243,15 @@ def _check_length(config: Data, train: int, validation: int) -> None:
     )
 
 
-def _summary(
-    title: str,
-    vocabulary: Vocabulary,
-    train: documents.Tokens,
-    validation: documents.Tokens,
-) -> str:
+def _summary(found: Parts) -> str:
+    train, validation, used = found.train, found.validation, found.vocabulary
     count = train.ends.size + validation.ends.size
+    is_lost = used.is_text and found.bytes_per_token is None
     return (
-        f"text of {title}: {train.count:,} training and {validation.count:,} validation"
-        f" tokens,{f' {count:,} documents,' if count else ''}"
-        f" {vocabulary.kind} vocabulary of {vocabulary.size}"
+        f"text of {found.title}: {train.count:,} training and {validation.count:,}"
+        f" validation tokens,{f' {count:,} documents,' if count else ''}"
+        f" {used.kind} vocabulary of {used.size}"
+        f"{', which does not give all of it back' if is_lost else ''}"
     )
 
 

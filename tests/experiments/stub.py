@@ -22,6 +22,7 @@ class Bytes:
     """The byte vocabulary."""
 
     size = 256
+    is_text = True
 
     def encode(self, text: str) -> list[int]:
         return list(text.encode())

@@ -23,6 +23,7 @@ class Vocabulary(ABC):
     """A pair of maps between text and tokens: decode(encode(text)) == text."""
 
     kind: ClassVar[str]
+    is_text: ClassVar[bool] = True  # whether tokens are written as a text
 
     @property
     @abstractmethod

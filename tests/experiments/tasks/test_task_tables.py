@@ -18,6 +18,8 @@ SHARED = {
     "phrases",
     "declaration",
     "documents",
+    "parts",
+    "token_files",
     "generated",
     "lazy",
     "slices",

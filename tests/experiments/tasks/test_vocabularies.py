@@ -120,6 +120,8 @@ def test_half_a_character_is_refused(vocabulary):
         '{"kind": "char", "characters": "aba"}',
         '{"kind": "char", "characters": 5}',
         '{"kind": "char", "characters": ["a"]}',
+        '{"kind": "numbers", "size": 0}',
+        '{"kind": "numbers", "size": "9"}',
         '{"kind": "bpe"}',
         '{"kind": "bpe", "merges": [["a"]]}',
         '{"kind": "bpe", "merges": [["a", "b", "c"]]}',
@@ -133,6 +135,23 @@ def test_a_damaged_record_is_refused_in_one_line(record):
         vocabularies.from_json(record)
     assert str(caught.value).startswith("vocabulary: ")
     assert "\n" not in str(caught.value)
+
+
+def test_numbers_are_words_of_digits():
+    numbers = made("numbers", "12 7\n3", "0 10")
+    assert numbers.size == 13
+    assert numbers.encode(" 12\n\n07 ") == [12, 7]
+    assert numbers.decode([12, 7]) == "12 7"
+    assert vocabularies.from_json(numbers.to_json()).size == 13
+    for text, word in (
+        ("1 13", "2 is `13`"),
+        ("-1", "1 is `-1`"),
+        ("1 \u0661", "2 is"),
+    ):
+        with pytest.raises(
+            UnknownCharacter, match=rf"^word {word}.*from 0 to 12, with"
+        ):
+            numbers.encode(text)
 
 
 def test_an_unknown_kind_names_the_nearest():
