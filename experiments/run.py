@@ -269,7 +269,7 @@ def check_same(path: Path, config: Config) -> list[str]:
         changed = "; ".join(differences(stored, config))
         raise RunError(
             f"{path}: was started with another config ({changed});"
-            " use --fresh to start over, or another `name`."
+            " use `attn train --fresh` to start over, or another `name`."
         )
     return moves(stored, config)
 

@@ -51,7 +51,8 @@ def work(
     stop = signals.install()
     with Run.begin(config, root, at=at, fresh=fresh) as run:
         if run.status == "done" and run.result is not None:
-            print(f"{run.path} is done: {told(run.result)}. Start over with --fresh.")
+            remedy = "Start over with `attn train --fresh`."  # `resume` has no such
+            print(f"{run.path} is done: {told(run.result)}. {remedy}")
             return 0
         was_new = run.status == "new"
         try:

@@ -143,7 +143,7 @@ class TestBegin:
         changes = "model.layers: 4 -> 3; optim.lr: 0.001 -> 0.5"
         assert str(caught.value) == (
             f"{run.path}: was started with another config ({changes});"
-            " use --fresh to start over, or another `name`."
+            " use `attn train --fresh` to start over, or another `name`."
         )
 
     def test_other_devices_compute_the_same_run(self, run, tmp_path):

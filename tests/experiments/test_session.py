@@ -83,6 +83,7 @@ def test_the_same_command_again_shows_the_result(folder, run):
     again = attn(folder, "train", "study.yaml")
     assert again.returncode == 0
     assert again.stdout.startswith(f"runs/{run.path.name} is done: 6 steps, validation")
+    assert again.stdout.endswith("Start over with `attn train --fresh`.\n")
     assert before == {p: p.stat().st_mtime_ns for p in run.path.rglob("*.json*")}
 
 
