@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Any, TypeVar
 
 import jax
+from jax.core import Tracer
 
 from attn.spec.notation import parse
 from attn.spec.piece import Piece
@@ -66,14 +67,16 @@ def check_sizes(who: str, config: Any, *names: str) -> None:
 
 
 def check_spreads(who: str, **spreads: Any) -> None:
-    """Refuses what initial values cannot be drawn with; None passes.
+    """Refuses what initial values cannot be drawn with; None and tracers pass.
 
     Raises:
       ValueError: negative, infinite or no number; the message names `who` and which.
     """
     for name, value in spreads.items():
+        if value is None or isinstance(value, Tracer):
+            continue
         is_number = isinstance(value, Real) and not isinstance(value, bool)
-        if value is not None and not (is_number and 0 <= float(value) < math.inf):
+        if not (is_number and 0 <= float(value) < math.inf):
             raise ValueError(
                 f"{who}: {name} must be a finite number of at least 0, got {value!r}."
             )
