@@ -2,7 +2,7 @@
 
 Each entry forces a backend and holds its output and its gradients, by query, key, value
 and every array in the spec, against float64 oracles under the error rule. A default run
-draws a fixed sample; `-m "slow or not slow"` runs it whole (about 50 CPU-minutes).
+draws a fixed sample; `-m "slow or not slow"` runs it whole (about an hour of CPU).
 """
 
 import functools
