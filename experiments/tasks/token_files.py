@@ -141,7 +141,7 @@ def _ends(config: Data, vocabulary: Vocabulary, ids: np.ndarray) -> list[int]:
             " one.",
         )
     wanted = _encoded(config, vocabulary, end)
-    last = len(ids) - len(wanted) + 1
+    last = max(0, len(ids) - len(wanted) + 1)  # a file may be shorter than that text
     hits = [ids[i : last + i] == token for i, token in enumerate(wanted)]
     places = np.flatnonzero(np.logical_and.reduce(hits)) + len(wanted)
     return sorted({*places.tolist(), len(ids)})

@@ -169,3 +169,9 @@ def test_what_does_not_fit(folder, values, message):
 def test_a_sample_of_numbers_begins_with_a_number():
     assert loaded().sample.prompt == "0"
     assert load(None).sample.prompt == "\n"
+
+
+def test_a_file_shorter_than_what_ends_a_document_has_one(folder):
+    np.array([1, 2], "<u2").tofile("mine.bin")
+    with pytest.raises(ConfigError, match="`1 2 1 2` ends no document but the last of"):
+        built(path="mine.bin", documents="1 2 1 2")
