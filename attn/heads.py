@@ -93,7 +93,8 @@ def _attend_heads(spec, query, key, value, at, rng, *, probes, backend):
     rngs = None if rng is None else jax.random.split(rng, groups)
     name = dispatch.choose(spec, shapes, probes=probes, backend=backend)
     steps = dispatch.steps(name, shapes)
-    one = functools.partial(_one_head, probes=probes, backend=name)
+    tiling = dispatch.tiling(name, spec, shapes)
+    one = functools.partial(_one_head, probes=probes, backend=name, tiling=tiling)
     lifted = _lift(one, (spec.for_heads(heads), at), shapes, steps)
     output, aux = lifted(rngs, query, key, value)
     aux = {n: x if x.ndim > 3 else jnp.moveaxis(x, 1, 2) for n, x in aux.items()}

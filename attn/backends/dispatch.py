@@ -188,6 +188,11 @@ def steps(name: str, shapes: Shapes, platform: str | None = None) -> Steps | Non
     return planner.steps(shapes, platform or jax.default_backend())
 
 
+def tiling(name: str, spec: Attention, shapes: Shapes) -> Tiling | None:
+    """How a lifted call cuts each head; None where the backend cuts none."""
+    return blockwise.tiles(spec, shapes) if name == "blockwise" else None
+
+
 def preference(shapes: Shapes, platform: str) -> tuple[str, ...]:
     """The backends from the fastest to the slowest; dense is last and refuses nothing.
 

@@ -1,11 +1,12 @@
 """Sizes of tiles, and how many heads run at once; the result depends on neither."""
 
 import dataclasses
+import math
 from typing import NamedTuple
 
 from attn.shapes import Shapes
 
-POSITIVE = ("step", "rows", "cols")  # sizes that cannot be 0
+POSITIVE = ("step", "reach", "abreast", "rows", "cols")  # sizes that cannot be 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,6 +16,8 @@ class Tiling:
     Attributes:
       strip: Queries of a strip that is code of its own; 0 for loops of tiles only.
       step: Keys in which a strip is planned; neighbouring ones are joined.
+      reach: Keys up to which they are joined to one tile.
+      abreast: How many tiles of strips are in flight; the next waits for one of them.
       area: The most pairs of query and key that strips may visit.
       strips: The most strips: each is code to compile.
       rows: Queries of a tile in a loop.
@@ -23,6 +26,8 @@ class Tiling:
 
     strip: int = 256
     step: int = 128
+    reach: int = 512
+    abreast: int = 2
     area: int = 10 << 20
     strips: int = 16
     rows: int = 512
@@ -51,7 +56,13 @@ class Steps(NamedTuple):
 # less per product.
 SHORT, SHORT_STRIP = 512, 128
 WHOLE_STRIP = 256  # where there is no triangle to skip: 25% faster than 128 at T = 512
-MIDDLE = 2048
+# Strips of 256 above: with AVX-512 as fast as 192 and 320, without it 10 to 20% faster.
+# Tiles of two strips in flight, none wider than REACH, stay in the cache: at T = 1024
+# 8% faster than whole strips, for three quarters of the memory. From LONG on they may
+# be twice as wide, which is 5% faster at T = 2048 and less to compile. There two heads
+# become one, but a lone head stays one: its memory should not grow faster than T.
+REACH, LONG = 512, 2048
+FEW_HEADS = 2  # of a step: at T <= 512 two tiles of each are 6 to 15% faster than one
 # Pairs of query and key that the heads of one step may hold together: below it heads
 # run in parallel, above it their tiles push each other out of the cache. Each head of
 # a step is code of its own, so its number is bounded for the compiler's sake: 8 heads
@@ -63,15 +74,21 @@ PAIR_AREA = 1300 * 1300  # up to here two heads a step still gain 10% forward
 
 
 def tiling(shapes: Shapes, platform: str, *, masked: bool = True) -> Tiling:
-    """The sizes for one head of these shapes, whether or not a mask hides pairs."""
+    """The sizes for each head of a call, whether or not a mask hides pairs."""
+    lone = shapes.batch * shapes.heads == 1
+    reach = REACH if shapes.s < (2 * LONG if lone else LONG) else 2 * REACH
     if platform != "cpu":
-        return Tiling(rows=256, cols=512)
-    if shapes.t <= SHORT:
-        is_whole = shapes.t > WHOLE_STRIP and not masked
-        return Tiling(strip=WHOLE_STRIP if is_whole else SHORT_STRIP)
-    # 320 for an even growth of memory with the length: as fast as 256 at T = 1024 and
-    # 2048, forward and backward, 2 cores.
-    return Tiling(strip=320, step=64) if shapes.t <= MIDDLE else Tiling()
+        return Tiling(rows=256, cols=512, reach=reach)
+    if shapes.t > SHORT:
+        return Tiling(reach=reach)
+    is_whole = shapes.t > WHOLE_STRIP and not masked
+    side = steps(shapes, platform)
+    few = side is not None and math.prod(side) <= FEW_HEADS
+    return Tiling(
+        strip=WHOLE_STRIP if is_whole else SHORT_STRIP,
+        reach=reach,
+        abreast=2 if few else 1,
+    )
 
 
 def steps(shapes: Shapes, platform: str) -> Steps | None:

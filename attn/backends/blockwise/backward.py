@@ -17,12 +17,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from attn.backends.blockwise.forward import (
-    abreast,
-    delayed,
-    renewed,
-    strip_sizes,
-)
+from attn.backends.blockwise.forward import queued, renewed, strip_sizes
 from attn.backends.blockwise.operands import Layout, Operands, Span, cut, starts
 from attn.backends.blockwise.plan import Strips, Table, listed
 from attn.backends.blockwise.tile import (
@@ -35,7 +30,7 @@ from attn.backends.blockwise.tile import (
 )
 from attn.backends.dependence import blank
 
-JOINED = 5  # parts; 4 at once and their sum
+JOINED = 9  # parts; 8 at once and their sum
 
 
 class Active(NamedTuple):
@@ -115,13 +110,13 @@ def _strips(layout, plan, operands, saved, wanted):
         query = _band(zeros.query, *rows)
         for start, stop, masked in runs:
             tile = Tile(rows, (start, stop - start), masked)
-            late = len(done) >= abreast(layout)
-            mine = delayed(operands, done[-abreast(layout)]) if late else operands
+            mine = queued(operands, done, plan.abreast)
             part = _visit(layout, mine, saved, wanted, tile)
             query = _sum(query, part.query)
             floats = _add_floats(layout, floats, part.floats, tile)
             parts = _fewer([*parts, (start, stop, part)], zeros)
-            done.append(jax.tree.leaves(part)[0])
+            # With the sums, or XLA puts them off and keeps all parts.
+            done.append(jax.tree.leaves(parts[-1][2]) or jax.tree.leaves(part))
         queries.append(query)
     return Totals(
         jnp.concatenate(queries) if wanted.query else None,

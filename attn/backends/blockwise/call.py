@@ -39,6 +39,12 @@ def supports(
     return None
 
 
+def tiles(spec: Attention, shapes: Shapes) -> Tiling:
+    """How each head of a call of these shapes is cut."""
+    masked = is_masked(spec.mask)
+    return planner.tiling(shapes, jax.default_backend(), masked=masked)
+
+
 def attend(
     spec: Attention,
     query: jax.Array,
@@ -69,9 +75,7 @@ def attend(
     where = resolve(at, len(query), len(key), spec, *map(probe, probes))
     if tiling is None:
         (t, h), (s, e) = query.shape, value.shape
-        shapes = Shapes(t, s, h, e)
-        masked = is_masked(spec.mask)
-        tiling = planner.tiling(shapes, jax.default_backend(), masked=masked)
+        tiling = tiles(spec, Shapes(t, s, h, e))
     plain = type(spec.normalizer) in (Softmax, SoftmaxOne)  # no user's own fold
     fast = plain and set(probes) <= {"log_sum_exp"}
     if fast and type(spec.similarity) in PREPARE:
@@ -118,8 +122,8 @@ def _softmax(spec, query, key, value, where, given, rng, tiling):
         return (query, key, value, inputs.floats), flags
 
     inputs = Inputs(query, key, value, leaves, floats)
-    tiles = plan.make(spec.mask, where, given, tiling)
-    return fold(layout, tiles, prepare, inputs, constants)
+    cut = plan.make(spec.mask, where, given, tiling)
+    return fold(layout, cut, prepare, inputs, constants)
 
 
 def _sink(normalizer: Softmax, output: jax.Array, sums: jax.Array) -> jax.Array:

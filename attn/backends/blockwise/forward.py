@@ -7,20 +7,8 @@ import jax.numpy as jnp
 
 from attn.backends.blockwise.operands import Layout, Operands
 from attn.backends.blockwise.plan import Strips, Table, listed
-from attn.backends.blockwise.tile import Closed, State, Tile, close, lift, merge, zero
+from attn.backends.blockwise.tile import Closed, Tile, close, lift, merge, zero
 from attn.backends.dependence import after, blank
-
-MANY_HEADS = 512 * 512  # pairs of a head; smaller ones run many to a step
-
-
-def abreast(layout: Layout) -> int:
-    """Strips of a head in flight: one for each of 2 cores, unless heads fill them.
-
-    With 12 heads of 384 positions to a step two strips would be 15% faster than one,
-    with 8 of 512 5%, and with 16 of 256 10% slower; but from 256 to 512 positions the
-    temporaries of a backward pass would grow by 2.6 times instead of 2.
-    """
-    return 1 if layout.t * layout.s <= MANY_HEADS else 2
 
 
 def forward(layout: Layout, plan: Strips | Table, operands: Operands) -> Closed:
@@ -31,18 +19,32 @@ def forward(layout: Layout, plan: Strips | Table, operands: Operands) -> Closed:
 
 
 def _strips(layout: Layout, plan: Strips, operands: Operands):
-    operands, closed = renewed(layout, operands), []
+    operands, closed, done = renewed(layout, operands), [], []
     for index, (size, runs) in enumerate(strip_sizes(layout, plan)):
-        mine = operands
-        if index >= abreast(layout):
-            mine = delayed(operands, closed[-abreast(layout)].output)
-        closed.append(close(_strip(layout, mine, (index * plan.rows, size), runs)))
+        rows, states = (index * plan.rows, size), []
+        for start, stop, masked in runs:
+            mine = queued(operands, done, plan.abreast)
+            states.append(lift(layout, mine, Tile(rows, (start, stop - start), masked)))
+            done.append([states[-1].output])
+        if not states:
+            width, dtype = operands.value.shape[-1], operands.value.dtype
+            states = [zero(size, width, dtype)]
+        closed.append(close(reduce(merge, states)))
     return Closed(*map(jnp.concatenate, zip(*closed, strict=True)))
 
 
-def delayed(operands: Operands, earlier: jax.Array) -> Operands:
-    """Operands whose keys and values wait for `earlier`, and with them a strip."""
-    key, value = (after(x, earlier) for x in (operands.key, operands.value))
+def queued(operands: Operands, done: list[list], abreast: int) -> Operands:
+    """Operands of the next tile, which wait until fewer than `abreast` are in flight.
+
+    Args:
+      operands: As they are.
+      done: For each tile before, what must be there before the next may begin.
+      abreast: How many may be in flight.
+    """
+    if len(done) < abreast:
+        return operands
+    key = after(operands.key, done[-abreast][0])
+    value = after(operands.value, done[-abreast][-1])
     return operands._replace(key=key, value=value)
 
 
@@ -69,16 +71,13 @@ def strip_sizes(layout: Layout, plan: Strips):
         yield min(plan.rows, layout.t - index * plan.rows), runs
 
 
-def _strip(layout: Layout, operands: Operands, rows, runs) -> State:
-    tiles = [Tile(rows, (start, stop - start), m) for start, stop, m in runs]
-    states = [lift(layout, operands, tile) for tile in tiles]
-    if not states:
-        return zero(rows[1], operands.value.shape[-1], operands.value.dtype)
-    return reduce(merge, states)
-
-
 def _table(layout: Layout, plan: Table, operands: Operands):
     width, dtype = operands.value.shape[-1], operands.value.dtype
+    if operands.bad is not None:
+        # What the flags were read from is gone before these are made.
+        query = after(operands.query, operands.bad)
+        value = after(operands.value, operands.bad)
+        operands = operands._replace(query=query, value=value)
 
     def row(index):
         order, full, kept = listed(plan, index)

@@ -21,11 +21,13 @@ class Strips:
 
     Attributes:
       rows: Queries of a strip; the last one may be shorter.
-      runs: For each strip the runs of keys that it sees.
+      runs: For each strip the runs of keys that it sees, each a tile.
+      abreast: How many tiles are in flight.
     """
 
     rows: int
     runs: tuple[tuple[Run, ...], ...]
+    abreast: int
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,12 +67,12 @@ def make(mask: Mask, where: At, given: At | None, tiling: Tiling) -> Strips | Ta
     traced = live.decides(mask, known)
     if tiling.strip and -(-t // tiling.strip) <= tiling.strips:
         cover = covers(mask, t, s, tiling.strip, tiling.step, known)
-        runs = tuple(_runs(row, s, tiling.step) for row in cover)
+        runs = tuple(_runs(row, s, tiling.step, tiling.reach) for row in cover)
         visited = sum(stop - start for row in runs for start, stop, _ in row)
         # Where data may rule tiles out, computing them all is right only if few.
         most = tiling.area // (16 if traced else 1)
         if visited * tiling.strip <= most:
-            return Strips(tiling.strip, runs)
+            return Strips(tiling.strip, runs, tiling.abreast)
     rows, cols = min(tiling.rows, t), min(tiling.cols, s)
     cover = covers(mask, t, s, rows, cols, known)
     return table(cover, mask, where if traced else None, cols=cols, rows=rows, s=s)
@@ -98,14 +100,18 @@ def _spans(size: int, step: int, known: bool) -> list[Span]:
     return [(i, min(i + step, size) - 1) if known else None for i in starts]
 
 
-def _runs(row: np.ndarray, s: int, cols: int) -> tuple[Run, ...]:
-    """Neighbouring tiles joined: one wide product is faster than many narrow ones."""
+def _runs(row: np.ndarray, s: int, cols: int, reach: int) -> tuple[Run, ...]:
+    """Neighbouring tiles joined: one wide product is faster than many narrow ones.
+
+    But what is in flight should stay in the cache, and grow with the length alone, so
+    no run is longer than `reach`, except where a tile is.
+    """
     runs: list[Run] = []
     for index, cover in enumerate(row):
         start, stop = index * cols, min((index + 1) * cols, s)
         if cover == Cover.EMPTY:
             continue
-        if runs and runs[-1][1] == start:
+        if runs and runs[-1][1] == start and stop - runs[-1][0] <= reach:
             runs[-1] = (runs[-1][0], stop, runs[-1][2] or cover == Cover.SOME)
         else:
             runs.append((start, stop, cover == Cover.SOME))

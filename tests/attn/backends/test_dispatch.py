@@ -264,7 +264,7 @@ def test_nothing_to_attend_to_gives_zeros(shape):
         attn.attend_heads("everything", query, key, key, backend="blockwise")
 
 
-@pytest.mark.parametrize("field", ["strip", "area", "strips", "step"])
+@pytest.mark.parametrize("field", ["strip", "area", "strips", "step", "reach"])
 def test_a_tiling_is_made_of_whole_numbers(field):
     with pytest.raises(ValueError, match=f"Tiling: `{field}` must be a whole number"):
         Tiling(**{field: -1})
@@ -279,6 +279,34 @@ def test_a_plan_that_cannot_be_strips_asks_no_cover_for_them(monkeypatch):
     where = attn.spec.site.resolve(None, 8192, 8192, attn.causal)
     plan.make(attn.causal, where, None, Tiling(strip=128, step=128))
     assert len(asked) == 16 * 16
+
+
+@pytest.mark.parametrize(("reach", "widths"), [(1, 4), (8, 8), (11, 8), (99, 24)])
+def test_tiles_of_strips_are_no_wider_than_their_reach(reach, widths):
+    where = attn.spec.site.resolve(None, 24, 24, attn.causal)
+    tiling = Tiling(strip=8, step=4, reach=reach)
+    strips = plan.make(attn.causal, where, None, tiling)
+    for row, runs in enumerate(strips.runs):
+        starts, stops, masked = zip(*runs, strict=True)
+        assert (starts[0], stops[-1]) == (0, 8 * (row + 1))
+        assert starts[1:] == stops[:-1]
+        assert all(b - a <= widths for a, b, _ in runs)
+        assert masked == tuple(stop > 8 * row + 1 for stop in stops)
+
+
+def test_a_lifted_call_tells_the_planner_of_all_its_heads():
+    few, many, lone = (
+        dispatch.tiling("blockwise", attn.Attention(), Shapes(t, t, 64, 64, n, n))
+        for t, n in ((512, 2), (512, 8), (2048, 1))
+    )
+    assert (few.abreast, many.abreast) == (2, 1)
+    assert (
+        lone.reach
+        < dispatch.tiling(
+            "blockwise", attn.Attention(), Shapes(2048, 2048, 64, 64, 2, 2)
+        ).reach
+    )
+    assert dispatch.tiling("dense", attn.Attention(), Shapes(64, 64, 8, 8)) is None
 
 
 @pytest.mark.parametrize(

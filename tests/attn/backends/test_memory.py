@@ -29,13 +29,21 @@ def _ours(spec, **options):
     return lambda *x: attn.attend_heads(spec, *x, **options).value
 
 
-WHOLE = pytest.param((256, 512, 1024, 2048, 4096, 8192), marks=pytest.mark.slow)
+SLOW = pytest.mark.slow
 
 
-@pytest.mark.parametrize("lengths", [(1024, 2048, 4096), WHOLE])
+@pytest.mark.parametrize(
+    ("heads", "lengths"),
+    [
+        (HEADS, (1024, 2048, 4096)),
+        (2, (1024, 2048, 4096)),
+        pytest.param(HEADS, (256, 512, 1024, 2048, 4096, 8192), marks=SLOW),
+        pytest.param(2, (1024, 2048, 4096, 8192, 16384), marks=SLOW),
+    ],
+)
 @pytest.mark.parametrize("backward", [False, True])
-def test_memory_at_most_doubles_with_the_length(backward, lengths):
-    sizes = [_temporary(_ours("causal"), n, backward) for n in lengths]
+def test_memory_at_most_doubles_with_the_length(backward, heads, lengths):
+    sizes = [_temporary(_ours("causal"), n, backward, heads) for n in lengths]
     growth = [b / a for a, b in itertools.pairwise(sizes)]
     assert max(growth) <= 2.1, f"{[x >> 20 for x in sizes]} MiB"
 

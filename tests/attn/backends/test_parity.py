@@ -25,7 +25,7 @@ DTYPES = ("float32", "bfloat16", "float64")
 LENGTHS = tuple(name for name in SIZES if name != "one-width")
 # Tiles that divide no length of the matrix: strips of code, and loops over a table.
 TILINGS = (
-    Tiling(strip=6, step=4, rows=3, cols=2),
+    Tiling(strip=6, step=4, reach=8, rows=3, cols=2),
     Tiling(strip=0, rows=4, cols=3),
 )
 NARROW = "causal + window(back=2)"
