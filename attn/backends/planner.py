@@ -75,10 +75,10 @@ PAIR_AREA = 1300 * 1300  # up to here two heads a step still gain 10% forward
 
 def tiling(shapes: Shapes, platform: str, *, masked: bool = True) -> Tiling:
     """The sizes for each head of a call, whether or not a mask hides pairs."""
+    if platform != "cpu":  # whole strips: no shorter reach was measured there
+        return Tiling(rows=256, cols=512, reach=shapes.s)
     lone = shapes.batch * shapes.heads == 1
     reach = REACH if shapes.s < (2 * LONG if lone else LONG) else 2 * REACH
-    if platform != "cpu":
-        return Tiling(rows=256, cols=512, reach=reach)
     if shapes.t > SHORT:
         return Tiling(reach=reach)
     is_whole = shapes.t > WHOLE_STRIP and not masked

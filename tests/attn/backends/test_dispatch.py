@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import attn
-from attn.backends import dispatch
+from attn.backends import dispatch, planner
 from attn.backends.blockwise import plan
 from attn.backends.explain import explain
 from attn.backends.planner import Steps, Tiling
@@ -307,6 +307,7 @@ def test_a_lifted_call_tells_the_planner_of_all_its_heads():
         ).reach
     )
     assert dispatch.tiling("dense", attn.Attention(), Shapes(64, 64, 8, 8)) is None
+    assert planner.tiling(Shapes(4096, 4096, 64, 64), "gpu").reach == 4096
 
 
 @pytest.mark.parametrize(
